@@ -1,0 +1,16 @@
+#pragma once
+// A verb of the vmimage program: one file per verb in this folder, each adding itself to the parser.
+
+#include <CLI/CLI.hpp>
+
+namespace vmimage::command {
+
+// Each adds one subcommand whose callback does the work and throws support::Error.
+void add_build(CLI::App& app);
+void add_boot(CLI::App& app);
+void add_inspect(CLI::App& app);
+void add_cache(CLI::App& app);
+void add_base(CLI::App& app);
+void add_convert(CLI::App& app);
+
+}  // namespace vmimage::command

@@ -1,0 +1,58 @@
+#pragma once
+// The manifest: what an image is, beside it (<name>.json) and inside it (/usr/lib/vmimage/manifest.json). Pure.
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "recipe/service.hpp"
+
+namespace vmimage::recipe {
+
+constexpr int kManifestVersion = 1;
+constexpr const char* kManifestPath = "/usr/lib/vmimage/manifest.json";
+
+struct Package {
+  std::string name;
+  std::string version;
+  std::string architecture;
+  std::string license;  ///< SPDX expression, or "NOASSERTION"
+};
+
+struct FileRecord {
+  std::string path;
+  std::uint64_t size = 0;
+  std::string sha256;  ///< empty for a folder or a symbolic link
+};
+
+/// The parts of the image's boot, for direct kernel boot; paths on its EFI system partition.
+struct Boot {
+  std::string kernel_version;
+  std::string image;         ///< the unified kernel image, e.g. /EFI/BOOT/BOOTX64.EFI
+  std::string command_line;  ///< what the image's own loaders pass to the kernel
+};
+
+struct Manifest {
+  std::string name;
+  std::string version;
+  std::string digest;       ///< "sha256:…" over everything that went in
+  std::string base;         ///< "debian:bookworm"
+  std::string base_digest;  ///< "sha256:…"
+  std::string init;         ///< "systemd" | "busybox"
+  std::vector<std::string> command;
+  std::map<std::string, std::string> environment;
+  std::string user;
+  std::vector<Port> ports;
+  HealthCheck health;
+  Size size;
+  std::uint64_t disk = 0;  ///< bytes
+  std::vector<std::string> formats;
+  Boot boot;
+  std::vector<Package> packages;
+  std::vector<FileRecord> files;  ///< what was added to the base
+};
+
+Manifest parse_manifest(const std::string& text, const std::string& where);
+std::string to_json(const Manifest& manifest);  ///< two-space indented, keys sorted, newline at the end
+
+}  // namespace vmimage::recipe

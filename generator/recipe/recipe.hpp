@@ -1,0 +1,47 @@
+#pragma once
+// The recipe: all that goes into one image, as JSON (docs/recipe.md, docs/recipe.schema.json). Pure.
+
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "recipe/service.hpp"
+
+namespace vmimage::recipe {
+
+constexpr int kRecipeVersion = 1;
+
+/// A file or folder put at an absolute path of the image; a folder goes with all it holds.
+struct FileEntry {
+  std::filesystem::path source;
+  std::string destination;
+};
+
+struct Recipe {
+  std::string name;                     ///< also the stem of the output files
+  std::string version = "0";            ///< the service's version
+  std::string base = "debian:bookworm"; ///< debian:<suite> | minimal
+  std::vector<std::string> command;     ///< argv; the first word is a path inside the image, or a name on its PATH
+  std::map<std::string, std::string> environment;
+  std::string user;                     ///< the user the service runs as; created as a system user if absent
+  std::vector<std::filesystem::path> trees;  ///< staged install trees; their content goes to "/"
+  std::vector<FileEntry> files;
+  std::vector<std::string> packages;    ///< distribution packages
+  std::vector<std::string> data;        ///< folders that the service owns and may write
+  std::vector<Port> ports;
+  HealthCheck health;
+  Size size;
+  std::optional<std::uint64_t> disk;    ///< bytes of the whole disk; absent: the base's default
+  std::vector<std::string> formats = {"qcow2"};
+  std::optional<std::string> mirror;    ///< package mirror; absent: the host's own
+};
+
+/// Parses and checks one recipe; relative paths are against `folder`. Throws Error{Usage} that starts with `where`.
+Recipe parse_recipe(const std::string& text, const std::string& where, const std::filesystem::path& folder);
+
+/// The user a service runs as when none is named: its name, lower-cased, cut to what useradd takes.
+std::string default_user(const std::string& name);
+
+}  // namespace vmimage::recipe

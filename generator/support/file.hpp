@@ -1,0 +1,70 @@
+#pragma once
+// Small file helpers: whole or not at all.
+
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <string_view>
+
+namespace vmimage::support {
+
+namespace fs = std::filesystem;
+
+/// The whole file; throws Error naming the path.
+std::string read_file(const fs::path& path);
+
+/// Writes to a temporary file beside `path`, syncs, renames: readers see the old or the new, never a part.
+void write_file_atomic(const fs::path& path, std::string_view bytes, mode_t mode = 0644);
+
+/// An own folder, removed with all it holds when it goes out of scope.
+class TempDir {
+ public:
+  /// Creates "<parent>/<prefix>XXXXXX"; `parent` empty: $TMPDIR or /tmp.
+  explicit TempDir(const fs::path& parent = {}, const std::string& prefix = "vmimage-");
+  ~TempDir();
+  TempDir(const TempDir&) = delete;
+  TempDir& operator=(const TempDir&) = delete;
+  const fs::path& path() const { return path_; }
+
+ private:
+  fs::path path_;
+};
+
+/// A file that appears under its final name only on commit(); otherwise it is removed. The temporary name
+/// is in the same folder ("." + name + ".XXXXXX"), so that the rename is atomic.
+class PendingFile {
+ public:
+  explicit PendingFile(const fs::path& final_path);
+  ~PendingFile();
+  PendingFile(const PendingFile&) = delete;
+  PendingFile& operator=(const PendingFile&) = delete;
+  const fs::path& path() const { return temporary_; }
+  void commit();
+
+ private:
+  fs::path final_;
+  fs::path temporary_;
+};
+
+/// Copies by reflink where the file system can, else only the data extents (sparse stays sparse).
+/// `to` is created or truncated. Throws Error.
+void copy_sparse(const fs::path& from, const fs::path& to);
+
+/// Exclusive advisory lock on a file (flock), held until destruction; waits for it, interruptibly.
+class FileLock {
+ public:
+  explicit FileLock(const fs::path& path);
+  ~FileLock();
+  FileLock(const FileLock&) = delete;
+  FileLock& operator=(const FileLock&) = delete;
+
+ private:
+  int fd_ = -1;
+};
+
+/// XDG base folders of this user (XDG Base Directory Specification), each with the program's own folder.
+fs::path cache_folder();                            ///< $VMIMAGE_CACHE, or $XDG_CACHE_HOME/vmimage
+fs::path state_folder(const std::string& program);  ///< $XDG_STATE_HOME/<program>
+fs::path runtime_folder(const std::string& program);  ///< $XDG_RUNTIME_DIR/<program>, else /tmp/<program>-<uid>
+
+}  // namespace vmimage::support
