@@ -39,6 +39,7 @@ struct Manifest {
   std::string base;         ///< "debian:bookworm"
   std::string base_digest;  ///< "sha256:…"
   std::string init;         ///< "systemd" | "busybox"
+  std::string service;
   std::vector<std::string> command;
   std::map<std::string, std::string> environment;
   std::string user;

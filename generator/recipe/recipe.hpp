@@ -25,11 +25,11 @@ struct Recipe {
   std::string base = "debian:bookworm"; ///< debian:<suite> | minimal
   std::vector<std::string> command;     ///< argv; the first word is a path inside the image, or a name on its PATH
   std::map<std::string, std::string> environment;
+  std::string service;                  ///< the service's name (its unit, its state folder /var/lib/<service>); default: the command's file name
   std::string user;                     ///< the user the service runs as; created as a system user if absent
   std::vector<std::filesystem::path> trees;  ///< staged install trees; their content goes to "/"
   std::vector<FileEntry> files;
   std::vector<std::string> packages;    ///< distribution packages
-  std::vector<std::string> data;        ///< folders that the service owns and may write
   std::vector<Port> ports;
   HealthCheck health;
   Size size;
