@@ -18,7 +18,8 @@ enum class DiskBus { VirtioBlk, VirtioScsi, Nvme };
 Firmware parse_firmware(const std::string& text);  ///< "direct" | "bios" | "uefi"; throws Error{Usage}
 DiskBus parse_disk_bus(const std::string& text);   ///< "virtio-blk" | "virtio-scsi" | "nvme"
 
-/// A guest port reachable on the host; host_port 0 lets the kernel choose (read it back with forwarded_port()).
+/// A guest port reachable on the host; host_port 0 lets the kernel choose (read it back with
+/// forwarded_port()).
 struct Forward {
   recipe::Port guest;
   std::string host_address = "127.0.0.1";
@@ -32,20 +33,21 @@ struct DirectKernel {
 };
 
 struct Machine {
-  std::string name;                       ///< shown in the process list; also the guest's host name setting
-  std::filesystem::path disk;             ///< a qcow2 overlay: this file is written
+  std::string name;            ///< shown in the process list; also the guest's host name setting
+  std::filesystem::path disk;  ///< a qcow2 overlay: this file is written
   recipe::Size size;
   Accelerator accelerator = Accelerator::Tcg;
   Firmware firmware = Firmware::Direct;
   DiskBus bus = DiskBus::VirtioBlk;
-  std::optional<DirectKernel> kernel;     ///< required for Firmware::Direct
-  std::filesystem::path uefi_code;        ///< required for Firmware::Uefi (read-only flash)
-  std::filesystem::path uefi_variables;   ///< required for Firmware::Uefi (a private copy)
+  std::optional<DirectKernel> kernel;    ///< required for Firmware::Direct
+  std::filesystem::path uefi_code;       ///< required for Firmware::Uefi (read-only flash)
+  std::filesystem::path uefi_variables;  ///< required for Firmware::Uefi (a private copy)
   std::filesystem::path qmp_socket;
-  std::filesystem::path serial_log;       ///< empty: serial console on standard input and output
-  std::filesystem::path settings;         ///< file of K=V lines for the service (fw_cfg opt/vmimage/environment); may be empty
+  std::filesystem::path serial_log;  ///< empty: serial console on standard input and output
+  std::filesystem::path
+      settings;  ///< file of K=V lines for the service (fw_cfg opt/vmimage/environment); may be empty
   std::vector<Forward> forwards;
-  std::string mac_address;                ///< empty: QEMU's default
+  std::string mac_address;  ///< empty: QEMU's default
 };
 
 /// The command line, program first. Source: qemu-system-x86_64(1) of QEMU 7.2.

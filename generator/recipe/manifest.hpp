@@ -1,5 +1,6 @@
 #pragma once
-// The manifest: what an image is, beside it (<name>.json) and inside it (/usr/lib/vmimage/manifest.json). Pure.
+// The manifest: what an image is, beside it (<name>.json) and inside it (/usr/lib/vmimage/manifest.json).
+// Pure.
 
 #include <map>
 #include <string>

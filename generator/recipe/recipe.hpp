@@ -20,25 +20,28 @@ struct FileEntry {
 };
 
 struct Recipe {
-  std::string name;                     ///< also the stem of the output files
-  std::string version = "0";            ///< the service's version
-  std::string base = "debian:bookworm"; ///< debian:<suite> | minimal
-  std::vector<std::string> command;     ///< argv; the first word is a path inside the image, or a name on its PATH
+  std::string name;                      ///< also the stem of the output files
+  std::string version = "0";             ///< the service's version
+  std::string base = "debian:bookworm";  ///< debian:<suite> | minimal
+  std::vector<std::string>
+      command;  ///< argv; the first word is a path inside the image, or a name on its PATH
   std::map<std::string, std::string> environment;
-  std::string service;                  ///< the service's name (its unit, its state folder /var/lib/<service>); default: the command's file name
-  std::string user;                     ///< the user the service runs as; created as a system user if absent
+  std::string service;  ///< the service's name (its unit, its state folder /var/lib/<service>); default: the
+                        ///< command's file name
+  std::string user;     ///< the user the service runs as; created as a system user if absent
   std::vector<std::filesystem::path> trees;  ///< staged install trees; their content goes to "/"
   std::vector<FileEntry> files;
-  std::vector<std::string> packages;    ///< distribution packages
+  std::vector<std::string> packages;  ///< distribution packages
   std::vector<Port> ports;
   HealthCheck health;
   Size size;
-  std::optional<std::uint64_t> disk;    ///< bytes of the whole disk; absent: the base's default
+  std::optional<std::uint64_t> disk;  ///< bytes of the whole disk; absent: the base's default
   std::vector<std::string> formats = {"qcow2"};
-  std::optional<std::string> mirror;    ///< package mirror; absent: the host's own
+  std::optional<std::string> mirror;  ///< package mirror; absent: the host's own
 };
 
-/// Parses and checks one recipe; relative paths are against `folder`. Throws Error{Usage} that starts with `where`.
+/// Parses and checks one recipe; relative paths are against `folder`. Throws Error{Usage} that starts with
+/// `where`.
 Recipe parse_recipe(const std::string& text, const std::string& where, const std::filesystem::path& folder);
 
 /// The user a service runs as when none is named: its name, lower-cased, cut to what useradd takes.

@@ -18,7 +18,7 @@ class Digest {
   Digest(Digest&&) noexcept;
   Digest& add(std::string_view field);  ///< length-prefixed
   Digest& raw(const void* data, std::size_t size);
-  std::string hex();                    ///< 64 lower-case digits; ends the digest
+  std::string hex();  ///< 64 lower-case digits; ends the digest
 
  private:
   struct Context;

@@ -65,6 +65,7 @@ class FileLock {
 /// XDG base folders of this user (XDG Base Directory Specification), each with the program's own folder.
 fs::path cache_folder();                            ///< $VMIMAGE_CACHE, or $XDG_CACHE_HOME/vmimage
 fs::path state_folder(const std::string& program);  ///< $XDG_STATE_HOME/<program>
-fs::path runtime_folder(const std::string& program);  ///< $XDG_RUNTIME_DIR/<program>, else /tmp/<program>-<uid>
+fs::path runtime_folder(
+    const std::string& program);  ///< $XDG_RUNTIME_DIR/<program>, else /tmp/<program>-<uid>
 
 }  // namespace vmimage::support

@@ -26,12 +26,13 @@ class Fields {
   std::string string(const std::string& key);
   std::string string(const std::string& key, const std::string& fallback);
   std::int64_t integer(const std::string& key, std::int64_t minimum, std::int64_t maximum);
-  std::int64_t integer(const std::string& key, std::int64_t minimum, std::int64_t maximum, std::int64_t fallback);
+  std::int64_t integer(const std::string& key, std::int64_t minimum, std::int64_t maximum,
+                       std::int64_t fallback);
   bool boolean(const std::string& key, bool fallback);
   std::vector<std::string> strings(const std::string& key);  ///< absent: empty
-  Fields object(const std::string& key);                      ///< throws when absent
-  std::vector<Fields> objects(const std::string& key);        ///< absent: empty
-  const json& value(const std::string& key);                  ///< throws when absent
+  Fields object(const std::string& key);                     ///< throws when absent
+  std::vector<Fields> objects(const std::string& key);       ///< absent: empty
+  const json& value(const std::string& key);                 ///< throws when absent
   void finish();
 
   [[noreturn]] void fail(const std::string& key, const std::string& problem, std::string hint = {}) const;

@@ -1,0 +1,191 @@
+#include "support/file.hpp"
+
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <sys/file.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+
+#include "support/error.hpp"
+#include "support/process.hpp"
+
+namespace vmimage::support {
+
+namespace {
+
+/// Closes on scope exit; close errors matter only where we wrote, and there we fsync first.
+struct Descriptor {
+  int fd;
+  ~Descriptor() {
+    if (fd >= 0)
+      ::close(fd);
+  }
+};
+
+std::string quoted(const fs::path& path) {
+  return "'" + path.string() + "'";
+}
+
+void write_all(int fd, std::string_view bytes, const fs::path& path) {
+  while (!bytes.empty()) {
+    const auto written = ::write(fd, bytes.data(), bytes.size());
+    if (written < 0)
+      throw_errno("write " + quoted(path));
+    bytes.remove_prefix(static_cast<std::size_t>(written));
+  }
+}
+
+/// Copies [from, to) of one file into the same place of the other, inside the kernel.
+void copy_range(int in, int out, off_t from, off_t to, const fs::path& target) {
+  off_t in_at = from;
+  off_t out_at = from;
+  while (in_at < to) {
+    check_interrupt();
+    const auto chunk = std::min<off_t>(to - in_at, 64 << 20);
+    const auto copied = ::copy_file_range(in, &in_at, out, &out_at, static_cast<std::size_t>(chunk), 0);
+    if (copied < 0)
+      throw_errno("write " + quoted(target));
+    if (copied == 0)
+      break;
+  }
+}
+
+fs::path xdg(const char* variable, const char* fallback_under_home) {
+  if (const char* value = std::getenv(variable); value && value[0] == '/')
+    return value;
+  const char* home = std::getenv("HOME");
+  if (!home || !*home)
+    throw failure("failed to find the home folder: HOME is not set", "set HOME");
+  return fs::path(home) / fallback_under_home;
+}
+
+}  // namespace
+
+std::string read_file(const fs::path& path) {
+  std::ifstream stream(path, std::ios::binary);
+  if (!stream || fs::is_directory(path))
+    throw_errno("open " + quoted(path));
+  std::ostringstream text;
+  text << stream.rdbuf();
+  if (stream.bad())
+    throw_errno("read " + quoted(path));
+  return std::move(text).str();
+}
+
+void write_file_atomic(const fs::path& path, std::string_view bytes, mode_t mode) {
+  PendingFile pending(path);
+  {
+    const Descriptor file{::open(pending.path().c_str(), O_WRONLY | O_CLOEXEC)};
+    if (file.fd < 0)
+      throw_errno("write " + quoted(path));
+    write_all(file.fd, bytes, path);
+    if (::fchmod(file.fd, mode) != 0 || ::fsync(file.fd) != 0)
+      throw_errno("write " + quoted(path));
+  }
+  pending.commit();
+}
+
+TempDir::TempDir(const fs::path& parent, const std::string& prefix) {
+  fs::path folder = parent.empty() ? fs::temp_directory_path() : parent;
+  std::string name = (folder / (prefix + "XXXXXX")).string();
+  if (!::mkdtemp(name.data()))
+    throw_errno("create a folder in " + quoted(folder));
+  path_ = name;
+}
+
+TempDir::~TempDir() {
+  std::error_code ignored;
+  fs::remove_all(path_, ignored);
+}
+
+PendingFile::PendingFile(const fs::path& final_path) : final_(final_path) {
+  const fs::path folder = final_.has_parent_path() ? final_.parent_path() : fs::path(".");
+  std::string name = (folder / ("." + final_.filename().string() + ".XXXXXX")).string();
+  const int fd = ::mkstemp(name.data());
+  if (fd < 0)
+    throw_errno("create a file in " + quoted(folder));
+  // mkstemp makes it private; an output gets what the user's umask says.
+  const mode_t mask = ::umask(0);
+  ::umask(mask);
+  ::fchmod(fd, 0666 & ~mask);
+  ::close(fd);
+  temporary_ = name;
+}
+
+PendingFile::~PendingFile() {
+  if (!temporary_.empty())
+    ::unlink(temporary_.c_str());
+}
+
+void PendingFile::commit() {
+  if (::rename(temporary_.c_str(), final_.c_str()) != 0)
+    throw_errno("write " + quoted(final_));
+  temporary_.clear();
+}
+
+void copy_sparse(const fs::path& from, const fs::path& to) {
+  const Descriptor in{::open(from.c_str(), O_RDONLY | O_CLOEXEC)};
+  if (in.fd < 0)
+    throw_errno("open " + quoted(from));
+  const Descriptor out{::open(to.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)};
+  if (out.fd < 0)
+    throw_errno("write " + quoted(to));
+  if (::ioctl(out.fd, FICLONE, in.fd) == 0)
+    return;
+  struct stat status {};
+  if (::fstat(in.fd, &status) != 0)
+    throw_errno("read " + quoted(from));
+  if (::ftruncate(out.fd, status.st_size) != 0)
+    throw_errno("write " + quoted(to));
+  for (off_t at = 0; at < status.st_size;) {
+    const off_t data = ::lseek(in.fd, at, SEEK_DATA);
+    if (data < 0)
+      break;  // ENXIO: only a hole is left
+    const off_t hole = ::lseek(in.fd, data, SEEK_HOLE);
+    copy_range(in.fd, out.fd, data, hole, to);
+    at = hole;
+  }
+}
+
+FileLock::FileLock(const fs::path& path) {
+  fs::create_directories(path.parent_path());
+  fd_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  if (fd_ < 0)
+    throw_errno("open " + quoted(path));
+  while (::flock(fd_, LOCK_EX) != 0) {
+    if (errno != EINTR)
+      throw_errno("lock " + quoted(path));
+    if (interrupted()) {
+      ::close(fd_);
+      check_interrupt();
+    }
+  }
+}
+
+FileLock::~FileLock() {
+  if (fd_ >= 0)
+    ::close(fd_);
+}
+
+fs::path cache_folder() {
+  if (const char* value = std::getenv("VMIMAGE_CACHE"); value && *value)
+    return fs::absolute(value);
+  return xdg("XDG_CACHE_HOME", ".cache") / "vmimage";
+}
+
+fs::path state_folder(const std::string& program) {
+  return xdg("XDG_STATE_HOME", ".local/state") / program;
+}
+
+fs::path runtime_folder(const std::string& program) {
+  if (const char* value = std::getenv("XDG_RUNTIME_DIR"); value && value[0] == '/')
+    return fs::path(value) / program;
+  return fs::path("/tmp") / (program + "-" + std::to_string(::getuid()));
+}
+
+}  // namespace vmimage::support
