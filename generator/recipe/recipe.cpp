@@ -1,0 +1,161 @@
+#include "recipe/recipe.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <regex>
+
+#include "support/error.hpp"
+
+namespace vmimage::recipe {
+
+using support::Fields;
+namespace fs = std::filesystem;
+
+namespace {
+
+const std::regex kName("[A-Za-z0-9][A-Za-z0-9._+-]{0,127}");
+const std::regex kUser("[a-z_][a-z0-9_-]{0,30}");                 // useradd(8)
+const std::regex kPackage("[a-z0-9][a-z0-9+.-]+(:[a-z0-9-]+)?");  // Debian Policy 5.6.7
+const std::regex kBase("debian:[a-z][a-z0-9-]*|minimal");
+const std::regex kVariable("[A-Za-z_][A-Za-z0-9_]*");
+
+const std::vector<std::string> kFormats{"qcow2", "raw", "vmdk", "vdi", "vhdx"};
+
+void require(Fields& fields, const std::string& key, const std::string& text, const std::regex& pattern,
+             const std::string& what, const std::string& hint) {
+  if (!std::regex_match(text, pattern))
+    fields.fail(key, fmt::format("'{}' is no {}", text, what), hint);
+}
+
+std::uint64_t read_size(Fields& fields, const std::string& key) {
+  try {
+    return parse_size(fields.string(key));
+  } catch (const support::Error& error) {
+    fields.fail(key, error.what(), error.hint());
+  }
+}
+
+fs::path against(const fs::path& folder, const std::string& path) {
+  return (folder / path).lexically_normal();
+}
+
+std::map<std::string, std::string> read_environment(Fields& fields) {
+  std::map<std::string, std::string> environment;
+  if (!fields.has("environment"))
+    return environment;
+  Fields variables = fields.object("environment");
+  for (const auto& item : fields.value("environment").items()) {
+    require(variables, item.key(), item.key(), kVariable, "name of an environment variable",
+            "use letters, digits and underscores");
+    environment[item.key()] = variables.string(item.key());
+    if (environment[item.key()].find_first_of(std::string("\n\0", 2)) != std::string::npos)
+      variables.fail(item.key(), "a value cannot hold a line break or a NUL");
+  }
+  return environment;
+}
+
+std::vector<FileEntry> read_files(Fields& fields, const fs::path& folder) {
+  std::vector<FileEntry> files;
+  for (Fields& entry : fields.objects("files")) {
+    const FileEntry file{against(folder, entry.string("source")), entry.string("destination")};
+    const fs::path destination(file.destination);
+    if (!destination.is_absolute() ||
+        std::find(destination.begin(), destination.end(), "..") != destination.end())
+      entry.fail("destination", fmt::format("'{}' is no absolute path", file.destination),
+                 "start it with '/', without '..'");
+    entry.finish();
+    files.push_back(file);
+  }
+  return files;
+}
+
+void read_service(Fields& fields, Recipe& recipe) {
+  recipe.command = fields.strings("command");
+  recipe.packages = fields.strings("packages");
+  if (recipe.command.empty() && recipe.packages.empty())
+    fields.fail("command", "is missing", "give the service's command line, or packages that bring a service");
+  for (const auto& word : recipe.command)
+    if (word.empty() || word.find_first_of(std::string("\n\0", 2)) != std::string::npos)
+      fields.fail("command", "a word is empty, or holds a line break or a NUL");
+  for (const auto& package : recipe.packages)
+    require(fields, "packages", package, kPackage, "package name", "see Debian Policy 5.6.7");
+  const std::string program =
+      recipe.command.empty() ? recipe.name : fs::path(recipe.command[0]).filename().string();
+  recipe.service = fields.string("service", program);
+  require(fields, "service", recipe.service, kName, "service name", "use letters, digits and . _ + -");
+  recipe.user = fields.string("user", default_user(recipe.service));
+  require(fields, "user", recipe.user, kUser, "user name",
+          "use at most 31 lower-case letters, digits, _ and -");
+  recipe.environment = read_environment(fields);
+}
+
+void read_formats(Fields& fields, Recipe& recipe) {
+  if (!fields.has("formats"))
+    return;
+  recipe.formats = fields.strings("formats");
+  if (recipe.formats.empty())
+    fields.fail("formats", "is empty", "leave it out for qcow2");
+  for (const auto& format : recipe.formats) {
+    if (std::count(kFormats.begin(), kFormats.end(), format))
+      continue;
+    const std::string guess = support::nearest(format, kFormats);
+    fields.fail("formats", fmt::format("unknown format '{}'", format),
+                guess.empty() ? fmt::format("known are {}", fmt::join(kFormats, ", "))
+                              : fmt::format("did you mean '{}'?", guess));
+  }
+}
+
+}  // namespace
+
+std::string default_user(const std::string& name) {
+  std::string user;
+  for (const char c : name) {
+    const char lower = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    user += (lower >= 'a' && lower <= 'z') || (lower >= '0' && lower <= '9') || lower == '_' || lower == '-'
+                ? lower
+                : '_';
+  }
+  if (user.empty() || !((user[0] >= 'a' && user[0] <= 'z') || user[0] == '_'))
+    user.insert(0, 1, '_');
+  return user.substr(0, 31);
+}
+
+Recipe parse_recipe(const std::string& text, const std::string& where, const fs::path& folder) {
+  const support::json document = support::parse_json(text, where);
+  Fields fields(document, where);
+  fields.require_version(kRecipeVersion, "recipe");
+  if (fields.has("$schema"))
+    fields.string("$schema");
+  Recipe recipe;
+  recipe.name = fields.string("name");
+  require(fields, "name", recipe.name, kName, "image name", "use letters, digits and . _ + -");
+  recipe.version = fields.string("image_version", recipe.version);
+  recipe.base = fields.string("base", recipe.base);
+  require(fields, "base", recipe.base, kBase, "known base",
+          "known are debian:<suite> (like debian:bookworm) and minimal");
+  read_service(fields, recipe);
+  for (const auto& tree : fields.strings("trees"))
+    recipe.trees.push_back(against(folder, tree));
+  recipe.files = read_files(fields, folder);
+  recipe.ports = read_ports(fields);
+  recipe.health = read_health(fields, recipe.ports);
+  recipe.size.cpus = static_cast<int>(fields.integer("cpus", 1, 1024, 1));
+  recipe.size.memory = recipe.base == "minimal" ? 128ull << 20 : 256ull << 20;
+  if (fields.has("memory"))
+    recipe.size.memory = read_size(fields, "memory");
+  if (recipe.size.memory < (64ull << 20))
+    fields.fail("memory", "is less than 64M", "give at least 64M");
+  if (fields.has("disk"))
+    recipe.disk = read_size(fields, "disk");
+  read_formats(fields, recipe);
+  if (fields.has("mirror"))
+    recipe.mirror = fields.string("mirror");
+  if (recipe.base == "minimal" && !recipe.packages.empty())
+    fields.fail("packages", "the base 'minimal' has no package manager",
+                "use a debian base, or leave the packages out");
+  fields.finish();
+  return recipe;
+}
+
+}  // namespace vmimage::recipe
