@@ -1,0 +1,58 @@
+#pragma once
+// What a file system is written to: a raw file, or a disk image of any format through qemu-nbd.
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+
+namespace vmimage::filesystem {
+
+class BlockDevice {
+ public:
+  virtual ~BlockDevice() = default;
+  virtual std::uint64_t size() const = 0;  ///< bytes
+  virtual void read(std::uint64_t offset, void* data, std::size_t size) = 0;
+  virtual void write(std::uint64_t offset, const void* data, std::size_t size) = 0;
+  virtual void zero(std::uint64_t offset, std::uint64_t size) = 0;
+  virtual void flush() = 0;
+};
+
+enum class DeviceAccess { Read, Write };
+
+class RawFile : public BlockDevice {
+ public:
+  RawFile(const std::filesystem::path& path, DeviceAccess access);
+  ~RawFile() override;
+  std::uint64_t size() const override;
+  void read(std::uint64_t offset, void* data, std::size_t size) override;
+  void write(std::uint64_t offset, const void* data, std::size_t size) override;
+  void zero(std::uint64_t offset, std::uint64_t size) override;
+  void flush() override;
+
+ private:
+  int fd_;
+  std::filesystem::path path_;
+};
+
+/// Any image that QEMU reads. qemu-nbd serves it on a private Unix socket, for us alone, and ends with us.
+class NbdImage : public BlockDevice {
+ public:
+  /// `format` empty: QEMU finds it out (only for reading). Throws Error{Usage} when the file is no image.
+  NbdImage(const std::filesystem::path& path, const std::string& format, DeviceAccess access);
+  ~NbdImage() override;
+  std::uint64_t size() const override;
+  void read(std::uint64_t offset, void* data, std::size_t size) override;
+  void write(std::uint64_t offset, const void* data, std::size_t size) override;
+  void zero(std::uint64_t offset, std::uint64_t size) override;
+  void flush() override;
+  /// Flushes and waits until qemu-nbd has closed the image; afterwards the file is complete.
+  void close();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace vmimage::filesystem
