@@ -73,8 +73,8 @@ void write_uki(const UkiParts& parts, const fs::path& output) {
   const std::vector<std::pair<std::string, fs::path>> sections{
       {".osrel", text("osrel", parts.os_release)},
       {".cmdline", text("cmdline", parts.command_line)},
-      {".linux", parts.kernel},
-      {".initrd", parts.initrd}};
+      {".initrd", parts.initrd},
+      {".linux", parts.kernel}};  // last: a kernel that unpacks in place may write behind its end
   std::uint64_t address = 0;
   for (const auto& section : parse_pe(support::read_file(parts.stub), parts.stub.string()))
     address = std::max(address, section.virtual_end);
@@ -86,12 +86,7 @@ void write_uki(const UkiParts& parts, const fs::path& output) {
     address += fs::file_size(file);
   }
   argv.insert(argv.end(), {parts.stub.string(), output.string()});
-  support::run_checked({.argv = argv,
-                        .directory = {},
-                        .environment = {},
-                        .input = {},
-                        .timeout = std::chrono::minutes(2),
-                        .on_line = {}});
+  support::run_checked({.argv = argv, .timeout = std::chrono::minutes(2)});
 }
 
 }  // namespace vmimage::disk

@@ -131,9 +131,7 @@ void format_ext4(const fs::path& file, std::uint64_t offset, std::uint64_t size,
                                  options,
                                  file.string(),
                                  fmt::format("{}k", size / 1024)},
-                        .directory = {},
                         .environment = {{"E2FSPROGS_FAKE_TIME", fake_time}, {"MKE2FS_CONFIG", "/dev/null"}},
-                        .input = {},
                         .timeout = std::chrono::minutes(5),
                         .on_line = {}});
 }
@@ -488,7 +486,8 @@ void Ext4::make_symlink(const std::string& path, const std::string& target, cons
   std::string name;
   state_->replace_with(path, folder, name);
   ext2_ino_t number = 0;
-  state_->check(ext2fs_new_inode(state_->fs, folder, LINUX_S_IFLNK | 0777, nullptr, &number), "make link", path);
+  state_->check(ext2fs_new_inode(state_->fs, folder, LINUX_S_IFLNK | 0777, nullptr, &number), "make link",
+                path);
   state_->check(ext2fs_symlink(state_->fs, folder, number, nullptr, target.c_str()), "make link", path);
   state_->add_entry(folder, name, number, NodeType::Symlink, path);
   struct ext2_inode_large inode = state_->read_inode(number, path);
