@@ -1,0 +1,41 @@
+#pragma once
+// A base: what an image is made on. One file per kind; each turns into a finished base disk in the cache.
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/kit.hpp"
+#include "filesystem/ext4.hpp"
+#include "recipe/manifest.hpp"
+
+namespace vmimage::base {
+
+using Progress = std::function<void(const std::string&)>;  ///< one line about what is done now
+
+struct Base {
+  std::string name;                       ///< as in the recipe
+  std::string suite;                      ///< Debian suite that kit and packages come from
+  std::string init;                       ///< "systemd" | "busybox"
+  std::string digest;                     ///< of its content, 64 hexadecimal digits
+  std::vector<recipe::Package> packages;  ///< without the kit's
+  Kit kit;
+  std::uint64_t default_disk = 0;                   ///< bytes
+  std::function<void(filesystem::Ext4&)> populate;  ///< writes it into an empty root file system
+};
+
+/// Opens or makes a base with these packages on top. Throws Error{Usage} for a package that is not known.
+Base open_base(const cache::Cache& cache, const std::string& name, const std::vector<std::string>& packages,
+               const std::optional<std::string>& mirror, const Progress& progress);
+
+/// The kinds behind open_base().
+Base debian_base(const cache::Cache& cache, const std::string& suite,
+                 const std::vector<std::string>& packages, const std::optional<std::string>& mirror,
+                 const Progress& progress);
+Base minimal_base(const cache::Cache& cache, const std::optional<std::string>& mirror,
+                  const Progress& progress);
+
+}  // namespace vmimage::base

@@ -1,0 +1,161 @@
+#include "base/kit.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "base/apt.hpp"
+#include "disk/uki.hpp"
+#include "guest/guest.hpp"
+#include "support/archive.hpp"
+#include "support/digest.hpp"
+#include "support/error.hpp"
+#include "support/file.hpp"
+#include "support/process.hpp"
+
+namespace vmimage::base {
+
+using support::failure;
+using support::run_checked;
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr const char* kKitVersion = "1";  // raise when the kit's content changes shape
+
+const std::vector<std::string> kInitrdModules{
+    "virtio",     "virtio_ring", "virtio_pci_modern_dev", "virtio_pci_legacy_dev",
+    "virtio_pci", "virtio_blk",  "scsi_common",           "scsi_mod",
+    "sd_mod",     "virtio_scsi"};
+
+fs::path find_module(const fs::path& tree, const std::string& name) {
+  for (const auto& file : fs::recursive_directory_iterator(tree))
+    if (file.path().filename() == name + ".ko")
+      return file.path();
+  throw failure("failed to find the kernel module '" + name + "' in the kernel package");
+}
+
+std::string make_initrd(const fs::path& modules, const fs::path& busybox) {
+  std::vector<support::Member> members;
+  for (const char* folder : {"bin", "dev", "lib", "proc", "root", "sys"})
+    members.push_back({.path = folder, .mode = 040755, .content = {}});
+  // The kernel opens the console before devtmpfs is there.
+  members.push_back({.path = "dev/console", .mode = 020600, .content = {}, .major = 5, .minor = 1});
+  members.push_back({.path = "bin/busybox", .mode = 0100755, .content = support::read_file(busybox)});
+  members.push_back({.path = "init", .mode = 0100755, .content = std::string(guest::file("initrd-init"))});
+  for (const auto& name : kInitrdModules)
+    members.push_back(
+        {.path = "lib/" + name + ".ko", .content = support::read_file(find_module(modules, name))});
+  return support::write_cpio(members);
+}
+
+/// GRUB's second stage for BIOS. Its built-in script reads kernel and initrd out of the unified kernel image
+/// on the EFI system partition, through a loopback device and block lists (GRUB manual, "Block list syntax"),
+/// so that the kernel is on the disk once.
+void make_grub_core(const fs::path& grub_modules, const fs::path& uki, const fs::path& output) {
+  const auto sections = disk::parse_pe(support::read_file(uki), uki.string());
+  const auto blocks = [&](const char* name) {
+    const auto& section = disk::pe_section(sections, name, uki.string());
+    if (section.offset % 512 != 0)
+      throw failure(
+          fmt::format("failed to use the section '{}' of the kernel image: it is not aligned", name));
+    return fmt::format("(uki){}+{}", section.offset / 512, (section.size + 511) / 512);
+  };
+  const support::TempDir work;
+  support::write_file_atomic(work.path() / "grub.cfg",
+                             fmt::format("loopback uki /EFI/BOOT/BOOTX64.EFI\nlinux {} {}\ninitrd {}\nboot\n",
+                                         blocks(".linux"), kernel_command_line(), blocks(".initrd")));
+  run_checked({.argv = {"grub-mkimage", "-O", "i386-pc", "-d", grub_modules.string(), "-o", output.string(),
+                        "-p", "(,gpt2)/", "-c", (work.path() / "grub.cfg").string(), "biosdisk", "part_gpt",
+                        "fat", "loopback", "linux", "boot"}});
+}
+
+/// The full set for the init systems that load by name: compressed, because most of it is never read.
+void make_module_tree(const fs::path& package_tree, const std::string& version, const fs::path& output) {
+  const fs::path target = output / "lib/modules" / version;
+  fs::create_directories(target.parent_path());
+  fs::copy(package_tree / "lib/modules" / version, target,
+           fs::copy_options::recursive | fs::copy_options::copy_symlinks);
+  std::vector<std::string> files;
+  for (const auto& file : fs::recursive_directory_iterator(target))
+    if (file.path().extension() == ".ko")
+      files.push_back(file.path());
+  std::sort(files.begin(), files.end());
+  std::vector<std::string> argv{"zstd", "-q", "-10", "-T0", "--rm"};
+  argv.insert(argv.end(), files.begin(), files.end());
+  run_checked({.argv = argv});
+  run_checked({.argv = {"depmod", "-b", output.string(), version}});
+}
+
+support::json package_json(const fs::path& deb) {
+  return {{"name", deb_field(deb, "Package")},
+          {"version", deb_field(deb, "Version")},
+          {"architecture", deb_field(deb, "Architecture")}};
+}
+
+void make_kit(const std::string& suite, const std::optional<std::string>& mirror, const fs::path& folder) {
+  const support::TempDir work;
+  Apt apt(apt_sources(suite, mirror), work.path() / "apt");
+  const std::string kernel_package = apt.dependency_like("linux-image-cloud-amd64", "linux-image-");
+  const std::vector<std::string> names{kernel_package, "busybox-static", "systemd-boot-efi", "grub-pc-bin"};
+  const fs::path tree = work.path() / "tree";
+  support::json packages = support::json::array();
+  for (const auto& deb : apt.download(names)) {
+    deb_extract(deb, tree);
+    packages.push_back(package_json(deb));
+  }
+  const std::string version = kernel_package.substr(std::string("linux-image-").size());
+  const fs::path modules = tree / "lib/modules" / version;
+  fs::copy(tree / "boot" / ("vmlinuz-" + version), folder / "vmlinuz");
+  fs::copy(tree / "bin/busybox", folder / "busybox");
+  fs::copy(tree / "usr/lib/grub/i386-pc/boot.img", folder / "boot.img");
+  support::write_file_atomic(folder / "initrd", make_initrd(modules, folder / "busybox"));
+  fs::create_directory(folder / "plain");
+  for (const auto& name : minimal_modules())
+    fs::copy(find_module(modules, name), folder / "plain" / (name + ".ko"));
+  disk::write_uki({.stub = tree / "usr/lib/systemd/boot/efi/linuxx64.efi.stub",
+                   .kernel = folder / "vmlinuz",
+                   .initrd = folder / "initrd",
+                   .command_line = kernel_command_line(),
+                   .os_release = fmt::format("ID=vmimage\nNAME=VMImage\nVERSION_ID={}\n", version)},
+                  folder / "uki.efi");
+  make_grub_core(tree / "usr/lib/grub/i386-pc", folder / "uki.efi", folder / "core.img");
+  make_module_tree(tree, version, folder / "modules");
+  const support::json description{{"kernel_version", version}, {"packages", packages}};
+  support::write_file_atomic(folder / "kit.json", description.dump(2));
+}
+
+}  // namespace
+
+std::string kernel_command_line() {
+  return "root=PARTLABEL=root rootfstype=ext4 rw console=tty0 console=ttyS0,115200 quiet net.ifnames=0 "
+         "panic=10";
+}
+
+const std::vector<std::string>& minimal_modules() {
+  static const std::vector<std::string> names{"failover",   "net_failover", "virtio_net", "rng-core",
+                                              "virtio-rng", "qemu_fw_cfg",  "button",     "evdev"};
+  return names;
+}
+
+Kit boot_kit(const cache::Cache& cache, const std::string& suite, const std::optional<std::string>& mirror) {
+  const std::string key = support::Digest()
+                              .add(kKitVersion)
+                              .add(suite)
+                              .add(mirror.value_or(""))
+                              .add(kernel_command_line())
+                              .add(guest::file("initrd-init"))
+                              .hex();
+  Kit kit;
+  kit.folder = cache.entry("kit", key, [&](const fs::path& folder) { make_kit(suite, mirror, folder); });
+  const auto description = support::parse_json(support::read_file(kit.folder / "kit.json"), "kit.json");
+  kit.kernel_version = description.at("kernel_version");
+  for (const auto& package : description.at("packages"))
+    kit.packages.push_back(
+        {package.at("name"), package.at("version"), package.at("architecture"), "NOASSERTION"});
+  return kit;
+}
+
+}  // namespace vmimage::base

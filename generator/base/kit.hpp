@@ -1,0 +1,39 @@
+#pragma once
+// The boot kit of a Debian suite: kernel, modules, boot loaders and busybox, taken out of their packages once
+// and shared by every base and image of that suite.
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cache/cache.hpp"
+#include "recipe/manifest.hpp"
+
+namespace vmimage::base {
+
+struct Kit {
+  std::filesystem::path folder;
+  std::string kernel_version;             ///< uname -r
+  std::vector<recipe::Package> packages;  ///< what it was taken from
+
+  std::filesystem::path kernel() const { return folder / "vmlinuz"; }
+  std::filesystem::path initrd() const { return folder / "initrd"; }
+  std::filesystem::path uki() const { return folder / "uki.efi"; }
+  std::filesystem::path busybox() const { return folder / "busybox"; }
+  std::filesystem::path modules() const { return folder / "modules"; }  ///< lib/modules/<version>, compressed
+  std::filesystem::path plain_modules() const { return folder / "plain"; }  ///< <name>.ko for the small init
+  std::filesystem::path grub_boot() const { return folder / "boot.img"; }   ///< first sector (MBR code)
+  std::filesystem::path grub_core() const { return folder / "core.img"; }
+};
+
+/// What every image's own loaders tell its kernel.
+std::string kernel_command_line();
+
+/// From the cache, or made: downloads about 30 MB. Throws Error.
+Kit boot_kit(const cache::Cache& cache, const std::string& suite, const std::optional<std::string>& mirror);
+
+/// Modules that the minimal base loads itself, in this order.
+const std::vector<std::string>& minimal_modules();
+
+}  // namespace vmimage::base

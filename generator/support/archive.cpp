@@ -1,0 +1,151 @@
+#include "support/archive.hpp"
+
+#include <archive.h>
+#include <archive_entry.h>
+
+#include <memory>
+
+#include "support/error.hpp"
+#include "support/process.hpp"
+
+namespace vmimage::support {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+struct WriteRelease {
+  void operator()(archive* writer) const { archive_write_free(writer); }
+};
+struct ReadRelease {
+  void operator()(archive* reader) const { archive_read_free(reader); }
+};
+struct EntryRelease {
+  void operator()(archive_entry* entry) const { archive_entry_free(entry); }
+};
+
+std::string absolute(const char* path) {
+  std::string text = fs::path(std::string("/") + (path ? path : "")).lexically_normal().string();
+  while (text.size() > 1 && text.back() == '/')
+    text.pop_back();
+  return text;
+}
+
+ssize_t append(archive*, void* output, const void* data, std::size_t size) {
+  static_cast<std::string*>(output)->append(static_cast<const char*>(data), size);
+  return static_cast<ssize_t>(size);
+}
+
+}  // namespace
+
+std::string write_cpio(const std::vector<Member>& members) {
+  std::string output;
+  const std::unique_ptr<archive, WriteRelease> writer(archive_write_new());
+  archive_write_set_format_cpio_newc(writer.get());
+  archive_write_set_bytes_per_block(writer.get(), 0);
+  archive_write_open(writer.get(), &output, nullptr, append, nullptr);
+  std::int64_t inode = 1;
+  for (const auto& member : members) {
+    const std::unique_ptr<archive_entry, EntryRelease> entry(archive_entry_new());
+    archive_entry_set_pathname(entry.get(), member.path.c_str());
+    archive_entry_set_mode(entry.get(), member.mode);
+    archive_entry_set_ino64(entry.get(), inode++);
+    archive_entry_set_nlink(entry.get(), 1);
+    archive_entry_set_mtime(entry.get(), 0, 0);
+    archive_entry_set_rdevmajor(entry.get(), member.major);
+    archive_entry_set_rdevminor(entry.get(), member.minor);
+    const bool link = (member.mode & 0170000) == 0120000;
+    const bool file = (member.mode & 0170000) == 0100000;
+    if (link)
+      archive_entry_set_symlink(entry.get(), member.content.c_str());
+    archive_entry_set_size(entry.get(), file ? static_cast<la_int64_t>(member.content.size()) : 0);
+    if (archive_write_header(writer.get(), entry.get()) != ARCHIVE_OK ||
+        (file && archive_write_data(writer.get(), member.content.data(), member.content.size()) < 0))
+      throw failure(std::string("failed to write a cpio archive: ") + archive_error_string(writer.get()));
+  }
+  archive_write_close(writer.get());
+  return output;
+}
+
+std::string ArchiveEntry::path() const {
+  return absolute(archive_entry_pathname(entry_));
+}
+std::uint32_t ArchiveEntry::mode() const {
+  return archive_entry_mode(entry_);
+}
+std::uint32_t ArchiveEntry::uid() const {
+  return static_cast<std::uint32_t>(archive_entry_uid(entry_));
+}
+std::uint32_t ArchiveEntry::gid() const {
+  return static_cast<std::uint32_t>(archive_entry_gid(entry_));
+}
+std::int64_t ArchiveEntry::mtime() const {
+  return archive_entry_mtime(entry_);
+}
+std::uint64_t ArchiveEntry::size() const {
+  return static_cast<std::uint64_t>(archive_entry_size(entry_));
+}
+unsigned ArchiveEntry::device_major() const {
+  return static_cast<unsigned>(archive_entry_rdevmajor(entry_));
+}
+unsigned ArchiveEntry::device_minor() const {
+  return static_cast<unsigned>(archive_entry_rdevminor(entry_));
+}
+
+std::string ArchiveEntry::symlink() const {
+  const char* target = archive_entry_symlink(entry_);
+  return target ? target : "";
+}
+
+std::string ArchiveEntry::hardlink() const {
+  const char* target = archive_entry_hardlink(entry_);
+  return target ? absolute(target) : "";
+}
+
+std::vector<std::pair<std::string, std::string>> ArchiveEntry::xattrs() const {
+  std::vector<std::pair<std::string, std::string>> list;
+  archive_entry_xattr_reset(entry_);
+  const char* name = nullptr;
+  const void* value = nullptr;
+  std::size_t size = 0;
+  while (archive_entry_xattr_next(entry_, &name, &value, &size) == ARCHIVE_OK)
+    list.emplace_back(name, std::string(static_cast<const char*>(value), size));
+  return list;
+}
+
+std::string_view ArchiveEntry::next_block() {
+  buffer_.resize(1 << 18);
+  const auto got = archive_read_data(reader_, buffer_.data(), buffer_.size());
+  if (got < 0)
+    throw failure(std::string("failed to read an archive: ") + archive_error_string(reader_));
+  return {buffer_.data(), static_cast<std::size_t>(got)};
+}
+
+std::string ArchiveEntry::content() {
+  std::string text;
+  for (auto block = next_block(); !block.empty(); block = next_block())
+    text += block;
+  return text;
+}
+
+void read_tar(const fs::path& file, const std::function<void(ArchiveEntry&)>& each) {
+  const std::unique_ptr<archive, ReadRelease> reader(archive_read_new());
+  archive_read_support_format_tar(reader.get());
+  archive_read_support_filter_all(reader.get());
+  const auto fail = [&] {
+    throw failure("failed to read '" + file.string() + "': " + archive_error_string(reader.get()));
+  };
+  if (archive_read_open_filename(reader.get(), file.c_str(), 1 << 18) != ARCHIVE_OK)
+    fail();
+  archive_entry* entry = nullptr;
+  int status = 0;
+  while ((status = archive_read_next_header(reader.get(), &entry)) == ARCHIVE_OK || status == ARCHIVE_WARN) {
+    check_interrupt();
+    ArchiveEntry current(reader.get(), entry);
+    each(current);
+  }
+  if (status != ARCHIVE_EOF)
+    fail();
+}
+
+}  // namespace vmimage::support
