@@ -1,0 +1,174 @@
+# The build rules of an image and of its boot test.
+#
+# An image is made in two steps, each a custom command:
+#   stage   install() into <work>/stage, learn from that what was installed (the depfile), complete the recipe,
+#           and write a digest of all that goes in (VMImageStage.cmake). Runs when any of that may have changed.
+#   build   vmimage build. Runs when that digest or the vmimage program changed.
+# What depends on targets that may be defined after the call is filled in at the end of the configuration
+# (VMImageFinish.cmake), through target properties that the rules read by generator expressions.
+
+# The rules of vm_image(); reads name, caller and arg_* of the caller.
+function(_vm_add_image_rules)
+  get_property(multi_config GLOBAL PROPERTY GENERATOR_IS_MULTI_CONFIG)
+  set(folder "${CMAKE_CURRENT_BINARY_DIR}")
+  set(work "${CMAKE_CURRENT_BINARY_DIR}/CMakeFiles/${name}.vmimage")
+  if(multi_config)
+    string(APPEND folder "/$<CONFIG>")
+    string(APPEND work "/$<CONFIG>")
+  endif()
+  _vm_image_suffixes(suffixes)
+  _vm_image_files(files file_dependencies unknown_files)
+  set(command "${arg_COMMAND}")
+  if(command STREQUAL "")
+    set(command "${arg_TARGET}")
+  endif()
+  _vm_program(program program_target)
+  _vm_write_description()
+
+  set(target_files "$<TARGET_GENEX_EVAL:${name},$<TARGET_PROPERTY:${name},_VM_TARGET_FILES>>")
+  set(root "${CMAKE_CURRENT_FUNCTION_LIST_DIR}")
+  add_custom_command(
+    OUTPUT "${work}/stage.stamp"
+    BYPRODUCTS "${work}/recipe.json" "${work}/inputs.sha256"
+    COMMAND "${CMAKE_COMMAND}" "-DIMAGE=${work}/image.cmake" -P "${root}/VMImageStage.cmake"
+    DEPENDS "${work}/image.cmake" "${work}/recipe.in.json" "${root}/VMImageStage.cmake"
+            "${root}/VMImageInstallRules.cmake" "${target_files}" ${file_dependencies}
+    DEPFILE "${work}/stage.d"
+    COMMENT "Staging image ${name}"
+    VERBATIM)
+  add_custom_target(${name}_stage DEPENDS "${work}/stage.stamp")
+
+  list(TRANSFORM suffixes PREPEND "${folder}/${name}" OUTPUT_VARIABLE outputs)
+  add_custom_command(
+    OUTPUT ${outputs}
+    COMMAND "${program}" build "${work}/recipe.json" -o "${folder}" --stem "${name}" --quiet
+    DEPENDS "${work}/inputs.sha256" "${program}" ${program_target}
+    COMMENT "Building image ${name}"
+    VERBATIM)
+  set(all ALL)
+  if(arg_EXCLUDE_FROM_ALL)
+    set(all "")
+  endif()
+  add_custom_target(${name} ${all} DEPENDS ${outputs})
+  add_dependencies(${name} ${name}_stage)
+
+  list(GET outputs 0 image)
+  list(GET command 0 command_program)
+  set_target_properties(${name} PROPERTIES VM_IMAGE "${image}" VM_IMAGE_FILES "${outputs}"
+    _VM_LOCATION "${location}" _VM_WORK "${work}" _VM_CPUS "${arg_CPUS}" _VM_HEALTH "${arg_HEALTH}"
+    _VM_TARGET "${arg_TARGET}" _VM_PROGRAM "${command_program}" _VM_COMPONENTS "${arg_COMPONENTS}"
+    _VM_UNKNOWN_FILES "${unknown_files}")
+  set_property(GLOBAL APPEND PROPERTY _VM_IMAGES ${name})
+  set_property(GLOBAL APPEND PROPERTY _VM_UNFINISHED_IMAGES ${name})
+  _vm_finish_later()
+endfunction()
+
+# What the files of an image end in: the qcow2, its manifest, then the further formats.
+function(_vm_image_suffixes out)
+  set(suffixes .qcow2 .json)
+  foreach(format IN LISTS arg_FORMATS)
+    list(APPEND suffixes ".${format}")
+  endforeach()
+  list(REMOVE_DUPLICATES suffixes)
+  set(${out} "${suffixes}" PARENT_SCOPE)
+endfunction()
+
+# FILES with full paths; those of them to depend on; and the sources that are not there yet, which a rule of the
+# build has to make.
+function(_vm_image_files out_files out_dependencies out_unknown)
+  set(files "")
+  set(dependencies "")
+  set(unknown "")
+  set(words "${arg_FILES}")
+  while(words)
+    list(POP_FRONT words source destination)
+    if(NOT source MATCHES "^[$]<")
+      cmake_path(ABSOLUTE_PATH source BASE_DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}" NORMALIZE)
+      if(NOT EXISTS "${source}")
+        list(APPEND unknown "${source}")
+      endif()
+    endif()
+    list(APPEND files "${source}" "${destination}")
+    # What a folder holds is in the depfile; as a dependency it would only be its own time stamp.
+    if(NOT IS_DIRECTORY "${source}")
+      list(APPEND dependencies "${source}")
+    endif()
+  endwhile()
+  set(${out_files} "${files}" PARENT_SCOPE)
+  set(${out_dependencies} "${dependencies}" PARENT_SCOPE)
+  set(${out_unknown} "${unknown}" PARENT_SCOPE)
+endfunction()
+
+# Writes, per configuration, <work>/recipe.in.json, the recipe as far as it is known before anything is built, and
+# <work>/image.cmake, all else that staging and packaging need to know. Sets location in the caller.
+function(_vm_write_description)
+  string(REGEX REPLACE "^.*::" "" service "${arg_TARGET}")
+  _vm_recipe(recipe "${name}" "${service}" command files)
+  file(GENERATE OUTPUT "${work}/recipe.in.json" CONTENT "${recipe}")
+
+  _vm_regex_escape(name_regex "${name}")
+  _vm_call_location(location vm_image "${name_regex}")
+  set(overlay "")
+  if(DEFINED arg_OVERLAY)
+    cmake_path(ABSOLUTE_PATH arg_OVERLAY BASE_DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}" OUTPUT_VARIABLE overlay)
+  endif()
+  set(evaluate "TARGET_GENEX_EVAL:${name},$<TARGET_PROPERTY:${name}")
+  file(GENERATE OUTPUT "${work}/image.cmake" CONTENT
+"# What staging and packaging of the image ${name} need to know; written by vm_image().
+set(vm_name [==[${name}]==])
+set(vm_location [==[${location}]==])
+set(vm_work [==[${work}]==])
+set(vm_config [==[$<CONFIG>]==])
+set(vm_install_script [==[${CMAKE_BINARY_DIR}/cmake_install.cmake]==])
+set(vm_components [==[${arg_COMPONENTS}]==])
+set(vm_targets [==[$<TARGET_PROPERTY:${name},_VM_TARGETS>]==])
+set(vm_target_files [==[$<${evaluate},_VM_TARGET_FILES>>]==])
+set(vm_program_file [==[$<${evaluate},_VM_PROGRAM_FILE>>]==])
+set(vm_files [==[${files}]==])
+set(vm_overlay [==[${overlay}]==])
+set(vm_suffixes [==[${suffixes}]==])
+set(vm_program [==[${program}]==])
+")
+  set(location "${location}" PARENT_SCOPE)
+endfunction()
+
+# The rules of vm_add_boot_test(); reads caller and arg_* of the caller.
+function(_vm_add_boot_test_rules)
+  if(DEFINED BUILD_TESTING AND NOT BUILD_TESTING)
+    return()
+  endif()
+  _vm_enable_testing()
+  if(NOT DEFINED arg_COUNT)
+    set(arg_COUNT 1)
+  endif()
+  if(NOT DEFINED arg_TIMEOUT)
+    set(arg_TIMEOUT 180)
+  endif()
+  set(client "")
+  if(arg_COMMAND)
+    set(client -- ${arg_COMMAND})
+  endif()
+  _vm_program(program program_target)
+  set(image "$<TARGET_GENEX_EVAL:${arg_IMAGE},$<TARGET_PROPERTY:${arg_IMAGE},VM_IMAGE>>")
+  string(MAKE_C_IDENTIFIER "${arg_NAME}" log)
+  set(log "${CMAKE_CURRENT_BINARY_DIR}/${log}.serial.log")
+  add_test(NAME "${arg_NAME}" COMMAND "${program}" boot "${image}" --check --count ${arg_COUNT}
+    --timeout ${arg_TIMEOUT} --serial-log "${log}" ${client})
+  # Boot and client may take the inner time-out each before vmimage itself says what was wrong.
+  math(EXPR outer_timeout "2 * ${arg_TIMEOUT} + 120")
+  set_tests_properties("${arg_NAME}" PROPERTIES
+    LABELS boot TIMEOUT ${outer_timeout} PROCESSORS ${arg_COUNT} REQUIRED_FILES "${image}")
+  _vm_call_location(location vm_add_boot_test "NAME[ \t\r\n]+[^ \t\r\n]*")
+  set_property(GLOBAL APPEND PROPERTY _VM_UNFINISHED_TESTS "${location};${arg_NAME};${arg_IMAGE}")
+  _vm_finish_later()
+endfunction()
+
+# Lets ctest find tests of this folder from the top of the build, as include(CTest) in the top CMakeLists would:
+# deferred, as it is a setting of each folder on the way and not of this function.
+function(_vm_enable_testing)
+  set(folder "${CMAKE_CURRENT_SOURCE_DIR}")
+  while(NOT folder STREQUAL "")
+    cmake_language(DEFER DIRECTORY "${folder}" CALL enable_testing)
+    get_property(folder DIRECTORY "${folder}" PROPERTY PARENT_DIRECTORY)
+  endwhile()
+endfunction()
