@@ -23,7 +23,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr const char* kKitVersion = "1";  // raise when the kit's content changes shape
+constexpr const char* kKitVersion = "2";  // raise when the kit's content changes shape
 
 const std::vector<std::string> kInitrdModules{
     "virtio",     "virtio_ring", "virtio_pci_modern_dev", "virtio_pci_legacy_dev",
@@ -123,7 +123,10 @@ void make_kit(const std::string& suite, const std::optional<std::string>& mirror
                   folder / "uki.efi");
   make_grub_core(tree / "usr/lib/grub/i386-pc", folder / "uki.efi", folder / "core.img");
   make_module_tree(tree, version, folder / "modules");
-  const support::json description{{"kernel_version", version}, {"packages", packages}};
+  const support::json description{{"kernel_version", version},
+                                  {"packages", packages},
+                                  {"uki_sha256", support::sha256_file(folder / "uki.efi")},
+                                  {"grub_sha256", support::sha256_file(folder / "core.img")}};
   support::write_file_atomic(folder / "kit.json", description.dump(2));
 }
 
@@ -150,7 +153,9 @@ Kit boot_kit(const cache::Cache& cache, const std::string& suite, const std::opt
                               .hex();
   Kit kit;
   kit.folder = cache.entry("kit", key, [&](const fs::path& folder) { make_kit(suite, mirror, folder); });
-  const auto description = support::parse_json(support::read_file(kit.folder / "kit.json"), "kit.json");
+  const std::string text = support::read_file(kit.folder / "kit.json");
+  const auto description = support::parse_json(text, "kit.json");
+  kit.digest = support::sha256(text);  // versions of its packages, and digests of what was made of them
   kit.kernel_version = description.at("kernel_version");
   for (const auto& package : description.at("packages"))
     kit.packages.push_back(

@@ -14,6 +14,7 @@ namespace vmimage::base {
 
 struct Kit {
   std::filesystem::path folder;
+  std::string digest;                     ///< of its content, 64 hexadecimal digits
   std::string kernel_version;             ///< uname -r
   std::vector<recipe::Package> packages;  ///< what it was taken from
 

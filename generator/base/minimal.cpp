@@ -73,7 +73,7 @@ void populate_minimal(Ext4& root, const Kit& kit) {
 
 std::string content_digest(const Kit& kit) {
   support::Digest digest;
-  digest.add(kMinimalVersion).add(kit.folder.filename().string());
+  digest.add(kMinimalVersion).add(kit.digest);
   for (const auto& [name, path] : kGuestPrograms)
     digest.add(path).add(guest::file(name));
   digest.add(guest::file("minimal-inittab"));

@@ -3,8 +3,6 @@
 // libnbd, libext2fs; the EFI system partition with mtools.
 
 #include <filesystem>
-#include <memory>
-#include <optional>
 #include <string>
 
 #include "recipe/manifest.hpp"
@@ -18,15 +16,15 @@ struct BootFiles {
   std::string command_line;
 };
 
-/// The manifest of an image: from "<stem>.json" beside it when that names this very image, else from inside.
-/// `path` may also be the manifest's own ("orders-vm.json": the image is the qcow2 beside it).
+/// The manifest inside an image (`path` as for image_of()): the one place that cannot be out of step with it.
 /// Throws Error{Usage} when the file is no disk image or none of ours.
 recipe::Manifest load_manifest(const std::filesystem::path& path);
 
-/// The disk that `path` (an image or its manifest) means; throws Error{Usage} when there is none.
+/// The disk that `path` means: an image, or the manifest beside one ("orders-vm.json": orders-vm.qcow2, or
+/// the image in another format). Throws Error{Usage} when there is none.
 std::filesystem::path image_of(const std::filesystem::path& path);
 
-/// Kernel and initrd of an image, extracted once into the cache (keyed by the image's digest).
+/// Kernel and initrd of an image, extracted once into the cache and shared by all images with the same ones.
 BootFiles boot_files(const std::filesystem::path& image, const recipe::Manifest& manifest);
 
 }  // namespace vmimage::inspect

@@ -58,7 +58,8 @@ Manifest parse_manifest(const std::string& text, const std::string& where) {
   manifest.disk = static_cast<std::uint64_t>(fields.integer("disk", 1, 1ll << 60));
   manifest.formats = fields.strings("formats");
   Fields boot = fields.object("boot");
-  manifest.boot = {boot.string("kernel_version"), boot.string("image"), boot.string("command_line")};
+  manifest.boot = {boot.string("digest"), boot.string("kernel_version"), boot.string("image"),
+                   boot.string("command_line")};
   for (Fields& package : fields.objects("packages"))
     manifest.packages.push_back({package.string("name"), package.string("version"),
                                  package.string("architecture"), package.string("license")});
@@ -91,7 +92,8 @@ std::string to_json(const Manifest& manifest) {
                       {"disk", manifest.disk},
                       {"formats", manifest.formats},
                       {"boot",
-                       {{"kernel_version", manifest.boot.kernel_version},
+                       {{"digest", manifest.boot.digest},
+                        {"kernel_version", manifest.boot.kernel_version},
                         {"image", manifest.boot.image},
                         {"command_line", manifest.boot.command_line}}},
                       {"packages", packages_json(manifest.packages)},

@@ -28,6 +28,7 @@ struct FileRecord {
 
 /// The parts of the image's boot, for direct kernel boot; paths on its EFI system partition.
 struct Boot {
+  std::string digest;  ///< "sha256:…" of the boot kit: equal for all images with the same kernel and initrd
   std::string kernel_version;
   std::string image;         ///< the unified kernel image, e.g. /EFI/BOOT/BOOTX64.EFI
   std::string command_line;  ///< what the image's own loaders pass to the kernel

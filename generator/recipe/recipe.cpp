@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <regex>
 
+#include "format/format.hpp"
 #include "support/error.hpp"
 
 namespace vmimage::recipe {
@@ -19,8 +20,6 @@ const std::regex kUser("[a-z_][a-z0-9_-]{0,30}");                 // useradd(8)
 const std::regex kPackage("[a-z0-9][a-z0-9+.-]+(:[a-z0-9-]+)?");  // Debian Policy 5.6.7
 const std::regex kBase("debian:[a-z][a-z0-9-]*|minimal");
 const std::regex kVariable("[A-Za-z_][A-Za-z0-9_]*");
-
-const std::vector<std::string> kFormats{"qcow2", "raw", "vmdk", "vdi", "vhdx"};
 
 void require(Fields& fields, const std::string& key, const std::string& text, const std::regex& pattern,
              const std::string& what, const std::string& hint) {
@@ -96,13 +95,12 @@ void read_formats(Fields& fields, Recipe& recipe) {
   recipe.formats = fields.strings("formats");
   if (recipe.formats.empty())
     fields.fail("formats", "is empty", "leave it out for qcow2");
-  for (const auto& format : recipe.formats) {
-    if (std::count(kFormats.begin(), kFormats.end(), format))
-      continue;
-    const std::string guess = support::nearest(format, kFormats);
-    fields.fail("formats", fmt::format("unknown format '{}'", format),
-                guess.empty() ? fmt::format("known are {}", fmt::join(kFormats, ", "))
-                              : fmt::format("did you mean '{}'?", guess));
+  for (const auto& name : recipe.formats) {
+    try {
+      format::find(name);
+    } catch (const support::Error& error) {
+      fields.fail("formats", error.what(), error.hint());
+    }
   }
 }
 

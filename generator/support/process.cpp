@@ -331,6 +331,7 @@ void install_interrupt_handler() {
   for (const int signal : {SIGINT, SIGTERM, SIGHUP})
     ::sigaction(signal, &action, nullptr);
   ::signal(SIGPIPE, SIG_IGN);
+  ::signal(SIGXFSZ, SIG_IGN);  // a file-size limit is an error like a full disk, for our children too
 }
 
 bool interrupted() {

@@ -1,0 +1,64 @@
+// vmimage build: a recipe becomes an image.
+
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "command/command.hpp"
+#include "image/build.hpp"
+#include "support/error.hpp"
+#include "support/file.hpp"
+#include "support/progress.hpp"
+
+namespace vmimage::command {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+struct Options {
+  fs::path recipe;
+  fs::path output;
+  std::string stem;
+  std::vector<fs::path> trees;
+  bool quiet = false;
+};
+
+void build(const Options& options) {
+  if (!fs::is_regular_file(options.recipe))
+    throw support::invalid(fmt::format("failed to read the recipe '{}': no such file", options.recipe.string()),
+                           "docs/recipe.md says what a recipe is");
+  recipe::Recipe recipe = recipe::parse_recipe(support::read_file(options.recipe), options.recipe.string(),
+                                               fs::absolute(options.recipe).parent_path());
+  if (!options.trees.empty())
+    recipe.trees = options.trees;
+  const std::string stem = options.stem.empty() ? recipe.name : options.stem;
+  if (stem.find('/') != std::string::npos)
+    throw support::invalid(fmt::format("'{}' is no file name", stem), "--stem takes a name, --output a folder");
+  image::Built built;
+  {
+    support::Progress progress(options.quiet ? support::Progress::Mode::Quiet : support::Progress::detect());
+    built = image::build_image(recipe, options.output, stem, cache::Cache(),
+                               [&](const std::string& line) { progress.step(line); });
+  }
+  for (const auto& file : built.files)
+    fmt::print("{}\n", file.string());
+}
+
+}  // namespace
+
+void add_build(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand("build", "Turns a recipe into an image and its manifest");
+  command->add_option("recipe", options->recipe, "The recipe (JSON)")->required()->type_name("RECIPE");
+  command->add_option("-o,--output", options->output, "Folder for the image")->required()->type_name("DIR");
+  command->add_option("--stem", options->stem, "File name without extension (default: the recipe's name)")
+      ->type_name("NAME");
+  command->add_option("--tree", options->trees, "Install tree to use instead of the recipe's (repeatable)")
+      ->type_name("DIR")
+      ->take_all();
+  command->add_flag("-q,--quiet", options->quiet, "Say nothing but errors and the files' names");
+  command->callback([options] { build(*options); });
+}
+
+}  // namespace vmimage::command

@@ -1,0 +1,103 @@
+#include "inspect/image.hpp"
+
+#include <fmt/format.h>
+
+#include "cache/cache.hpp"
+#include "disk/gpt.hpp"
+#include "disk/uki.hpp"
+#include "filesystem/block_device.hpp"
+#include "filesystem/ext4.hpp"
+#include "format/format.hpp"
+#include "support/error.hpp"
+#include "support/file.hpp"
+#include "support/process.hpp"
+
+namespace vmimage::inspect {
+
+using filesystem::DeviceAccess;
+using filesystem::Ext4;
+using filesystem::NbdImage;
+using support::invalid;
+namespace fs = std::filesystem;
+
+namespace {
+
+/// The EFI system partition as a file, for mtools.
+void extract(NbdImage& device, const disk::Partition& partition, const fs::path& file) {
+  support::write_file_atomic(file, "");
+  fs::resize_file(file, partition.size);
+  filesystem::RawFile output(file, DeviceAccess::Write);
+  std::string buffer(4 << 20, '\0');
+  for (std::uint64_t at = 0; at < partition.size; at += buffer.size()) {
+    support::check_interrupt();
+    const auto part = std::min<std::uint64_t>(buffer.size(), partition.size - at);
+    device.read(partition.offset + at, buffer.data(), part);
+    output.write(at, buffer.data(), part);
+  }
+}
+
+void extract_boot_files(const fs::path& image, const recipe::Manifest& manifest, const fs::path& folder) {
+  const support::TempDir work;
+  {
+    NbdImage device(image, "", DeviceAccess::Read);
+    const auto partitions = disk::read_gpt(device, image.string());
+    extract(device, disk::partition_of_type(partitions, disk::kEfiSystemType, image.string()),
+            work.path() / "esp");
+  }
+  const fs::path uki = work.path() / "uki.efi";
+  support::run_checked(
+      {.argv = {"mcopy", "-n", "-i", (work.path() / "esp").string(), "::" + manifest.boot.image, uki},
+       .environment = {{"MTOOLS_SKIP_CHECK", "1"}}});
+  const std::string bytes = support::read_file(uki);
+  const auto sections = disk::parse_pe(bytes, manifest.boot.image);
+  const auto write = [&](const char* section, const char* name) {
+    const auto& part = disk::pe_section(sections, section, manifest.boot.image);
+    support::write_file_atomic(folder / name, std::string_view(bytes).substr(part.offset, part.size));
+  };
+  write(".linux", "kernel");
+  write(".initrd", "initrd");
+}
+
+}  // namespace
+
+fs::path image_of(const fs::path& path) {
+  if (!fs::exists(path))
+    throw invalid(fmt::format("failed to open '{}': no such file", path.string()),
+                  "give an image, or the manifest beside one");
+  if (fs::is_directory(path))
+    throw invalid(fmt::format("failed to open '{}': it is a folder", path.string()),
+                  "give an image, or the manifest beside one");
+  if (path.extension() != ".json")
+    return path;
+  for (const auto& format : format::all()) {
+    fs::path image = path;
+    image.replace_extension(format.extension);
+    if (fs::exists(image))
+      return image;
+  }
+  throw invalid(fmt::format("failed to find the image of '{}': there is none beside it", path.string()),
+                "keep image and manifest in one folder");
+}
+
+recipe::Manifest load_manifest(const fs::path& path) {
+  const fs::path image = image_of(path);
+  NbdImage device(image, "", DeviceAccess::Read);
+  const auto partitions = disk::read_gpt(device, image.string());
+  const auto& root = disk::partition_of_type(partitions, disk::kRootX8664Type, image.string());
+  const Ext4 files(device, root.offset, Ext4::Access::Read);
+  if (!files.status(recipe::kManifestPath))
+    throw invalid(fmt::format("'{}' was not made by vmimage: it has no {}", image.string(),
+                              recipe::kManifestPath),
+                  "build it with 'vmimage build'");
+  return recipe::parse_manifest(files.read(recipe::kManifestPath), image.string());
+}
+
+BootFiles boot_files(const fs::path& image, const recipe::Manifest& manifest) {
+  const cache::Cache cache;
+  const std::string key = manifest.boot.digest.substr(manifest.boot.digest.find(':') + 1);
+  const fs::path folder = cache.entry(
+      "boot", key, [&](const fs::path& work) { extract_boot_files(image, manifest, work); });
+  return {folder / "kernel", folder / "initrd", manifest.boot.command_line};
+}
+
+}  // namespace vmimage::inspect
