@@ -93,7 +93,7 @@ std::string Apt::dependency_like(const std::string& package, const std::string& 
   std::istringstream words(run({"apt-cache", "depends", "--no-recommends", "--no-suggests", package}));
   std::string word;
   while (words >> word)
-    if (word.starts_with(prefix))
+    if (word != package && word.starts_with(prefix))
       return word;
   throw failure(fmt::format("failed to find what the package '{}' stands for", package));
 }

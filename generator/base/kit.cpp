@@ -138,7 +138,7 @@ std::string kernel_command_line() {
 }
 
 const std::vector<std::string>& minimal_modules() {
-  static const std::vector<std::string> names{"failover",   "net_failover", "virtio_net", "rng-core",
+  static const std::vector<std::string> names{"failover",   "net_failover", "virtio_net",
                                               "virtio-rng", "qemu_fw_cfg",  "button",     "evdev"};
   return names;
 }
