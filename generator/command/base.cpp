@@ -1,10 +1,11 @@
 // vmimage base: what images are made on.
 
+#include "base/base.hpp"
+
 #include <fmt/format.h>
 
 #include <memory>
 
-#include "base/base.hpp"
 #include "command/command.hpp"
 #include "image/build.hpp"
 #include "support/progress.hpp"

@@ -1,11 +1,12 @@
 // vmimage build: a recipe becomes an image.
 
+#include "image/build.hpp"
+
 #include <fmt/format.h>
 
 #include <memory>
 
 #include "command/command.hpp"
-#include "image/build.hpp"
 #include "support/error.hpp"
 #include "support/file.hpp"
 #include "support/progress.hpp"
@@ -26,15 +27,17 @@ struct Options {
 
 void build(const Options& options) {
   if (!fs::is_regular_file(options.recipe))
-    throw support::invalid(fmt::format("failed to read the recipe '{}': no such file", options.recipe.string()),
-                           "docs/recipe.md says what a recipe is");
+    throw support::invalid(
+        fmt::format("failed to read the recipe '{}': no such file", options.recipe.string()),
+        "docs/recipe.md says what a recipe is");
   recipe::Recipe recipe = recipe::parse_recipe(support::read_file(options.recipe), options.recipe.string(),
                                                fs::absolute(options.recipe).parent_path());
   if (!options.trees.empty())
     recipe.trees = options.trees;
   const std::string stem = options.stem.empty() ? recipe.name : options.stem;
   if (stem.find('/') != std::string::npos)
-    throw support::invalid(fmt::format("'{}' is no file name", stem), "--stem takes a name, --output a folder");
+    throw support::invalid(fmt::format("'{}' is no file name", stem),
+                           "--stem takes a name, --output a folder");
   image::Built built;
   {
     support::Progress progress(options.quiet ? support::Progress::Mode::Quiet : support::Progress::detect());

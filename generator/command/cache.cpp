@@ -1,11 +1,12 @@
 // vmimage cache: what the cache holds, and its bound.
 
+#include "cache/cache.hpp"
+
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include <memory>
 
-#include "cache/cache.hpp"
 #include "command/command.hpp"
 #include "recipe/service.hpp"
 

@@ -23,7 +23,9 @@ void add_convert(CLI::App& app) {
   auto options = std::make_shared<Options>();
   CLI::App* command = app.add_subcommand("convert", "Writes an image in another format");
   command->add_option("image", options->image, "An image, or its manifest")->required()->type_name("IMAGE");
-  command->add_option("--to", options->format, "qcow2, raw, vmdk, vdi or vhdx")->required()->type_name("FORMAT");
+  command->add_option("--to", options->format, "qcow2, raw, vmdk, vdi or vhdx")
+      ->required()
+      ->type_name("FORMAT");
   command->add_option("-o,--output", options->output, "File to write (default: beside the image)")
       ->type_name("FILE");
   command->callback([options] {

@@ -36,9 +36,9 @@ void print(const recipe::Manifest& manifest) {
     row("setting", key + "=" + value);
   row("ports", fmt::format("{}", fmt::join(ports, " ")));
   row("health", recipe::to_string(manifest.health));
-  row("size", fmt::format("{} CPU{}, {} memory, {} disk", manifest.size.cpus,
-                          manifest.size.cpus == 1 ? "" : "s", recipe::format_size(manifest.size.memory),
-                          recipe::format_size(manifest.disk)));
+  row("size",
+      fmt::format("{} CPU{}, {} memory, {} disk", manifest.size.cpus, manifest.size.cpus == 1 ? "" : "s",
+                  recipe::format_size(manifest.size.memory), recipe::format_size(manifest.disk)));
   row("kernel", manifest.boot.kernel_version);
   row("packages", std::to_string(manifest.packages.size()));
   row("files", fmt::format("{} ({}) on top of the base", manifest.files.size(), recipe::format_size(bytes)));

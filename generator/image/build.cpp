@@ -125,8 +125,10 @@ std::string image_digest(const recipe::Manifest& manifest, const rootfs::Tree& t
   support::Digest digest;
   digest.add(kImageVersion).add(std::to_string(time)).add(recipe::to_json(manifest));
   for (const auto& [path, node] : tree)
-    digest.add(path).add(std::to_string(node.mode)).add(node.owner).add(
-        node.type == filesystem::NodeType::Symlink ? node.content : "");
+    digest.add(path)
+        .add(std::to_string(node.mode))
+        .add(node.owner)
+        .add(node.type == filesystem::NodeType::Symlink ? node.content : "");
   return "sha256:" + digest.hex();
 }
 

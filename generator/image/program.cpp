@@ -64,10 +64,10 @@ void check_programs(const Recipe& recipe, const Tree& tree) {
   const rootfs::Node* node = path.empty() ? nullptr : follow(tree, path);
   if (!node) {
     if (recipe.packages.empty() && tree.empty())
-      throw invalid(fmt::format("failed to find the service's program '{}': nothing is put into the image",
-                                word),
-                    "name the folder with its files in \"trees\", or the package that brings it in "
-                    "\"packages\"");
+      throw invalid(
+          fmt::format("failed to find the service's program '{}': nothing is put into the image", word),
+          "name the folder with its files in \"trees\", or the package that brings it in "
+          "\"packages\"");
     return;  // the base or a package may bring it: locate_program() looks at the disk
   }
   if (node->type != NodeType::File || (node->mode & 0111) == 0)

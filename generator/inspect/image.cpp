@@ -86,17 +86,17 @@ recipe::Manifest load_manifest(const fs::path& path) {
   const auto& root = disk::partition_of_type(partitions, disk::kRootX8664Type, image.string());
   const Ext4 files(device, root.offset, Ext4::Access::Read);
   if (!files.status(recipe::kManifestPath))
-    throw invalid(fmt::format("'{}' was not made by vmimage: it has no {}", image.string(),
-                              recipe::kManifestPath),
-                  "build it with 'vmimage build'");
+    throw invalid(
+        fmt::format("'{}' was not made by vmimage: it has no {}", image.string(), recipe::kManifestPath),
+        "build it with 'vmimage build'");
   return recipe::parse_manifest(files.read(recipe::kManifestPath), image.string());
 }
 
 BootFiles boot_files(const fs::path& image, const recipe::Manifest& manifest) {
   const cache::Cache cache;
   const std::string key = manifest.boot.digest.substr(manifest.boot.digest.find(':') + 1);
-  const fs::path folder = cache.entry(
-      "boot", key, [&](const fs::path& work) { extract_boot_files(image, manifest, work); });
+  const fs::path folder =
+      cache.entry("boot", key, [&](const fs::path& work) { extract_boot_files(image, manifest, work); });
   return {folder / "kernel", folder / "initrd", manifest.boot.command_line};
 }
 
