@@ -1,11 +1,11 @@
 # Checks of what vm_image() and vm_add_boot_test() are given, at configure time. A bad argument fails with the
 # call's file and line (CMake's call stack) and a sentence that says what would be right. What can only be known
-# when all targets are defined is checked at the end of the configuration (VMImageRules.cmake, _vm_finish).
+# when all targets are defined is checked at the end of the configuration (VMImageFinish.cmake).
 
 # What an image may be made from, and the forms it may take besides qcow2: one list each.
 set_property(GLOBAL PROPERTY _VM_BASES minimal debian:bookworm debian:trixie debian:forky debian:sid
   debian:stable debian:testing debian:unstable)
-set_property(GLOBAL PROPERTY _VM_FORMATS qcow2)
+set_property(GLOBAL PROPERTY _VM_FORMATS qcow2 raw vmdk vdi vhdx)
 
 # Words that are no argument of the function:
 #   UNPARSED  what stood before any keyword            MISSING  keywords that nothing follows
@@ -59,9 +59,9 @@ function(_vm_check_image_arguments)
   _vm_check_ports("${caller}" "${arg_PORTS}")
   _vm_check_health("${caller}" "${arg_HEALTH}" "${arg_PORTS}")
   if(DEFINED arg_CPUS)
-    _vm_check_count("${caller}" CPUS "${arg_CPUS}" 1 255)
+    _vm_check_count("${caller}" CPUS "${arg_CPUS}" 1 1024)
   endif()
-  _vm_check_size("${caller}" MEMORY "${arg_MEMORY}" 32 "32M")
+  _vm_check_size("${caller}" MEMORY "${arg_MEMORY}" 64 "64M")
   _vm_check_size("${caller}" DISK "${arg_DISK}" 64 "64M")
   _vm_check_formats("${caller}" "${arg_FORMATS}")
 endfunction()
@@ -108,12 +108,7 @@ endfunction()
 function(_vm_check_executable caller keyword target)
   get_target_property(type "${target}" TYPE)
   if(NOT type STREQUAL "EXECUTABLE")
-    string(TOLOWER "${type}" type)
-    string(REPLACE "_" " " type "${type}")
-    if(type STREQUAL "utility")
-      set(type "custom target")
-    endif()
-    _vm_fail("${caller}" "${keyword} '${target}' is no executable but a ${type}"
+    _vm_fail("${caller}" "${keyword} '${target}' is no executable (its type is ${type})"
       "The service is made with add_executable(); for a script write COMMAND <program> <arguments...> and install() it.")
   endif()
 endfunction()
@@ -123,9 +118,9 @@ function(_vm_check_user caller user)
     return()
   endif()
   string(LENGTH "${user}" length)
-  if(NOT user MATCHES "^[a-z_][a-z0-9_-]*$" OR length GREATER 32)
+  if(NOT user MATCHES "^[a-z_][a-z0-9_-]*$" OR length GREATER 31)
     _vm_fail("${caller}" "USER '${user}' is no name of a user"
-      "At most 32 lower-case letters, digits, '_' and '-', not starting with a digit or '-', e.g. USER orders.")
+      "At most 31 lower-case letters, digits, '_' and '-', not starting with a digit or '-', e.g. USER orders.")
   endif()
 endfunction()
 
@@ -147,7 +142,7 @@ function(_vm_check_packages caller packages)
       "Take BASE debian:bookworm, or leave PACKAGES out.")
   endif()
   foreach(package IN LISTS packages)
-    if(NOT package MATCHES "^[a-z0-9][a-z0-9+.-]+(:[a-z0-9-]+)?(=[A-Za-z0-9.+~:-]+)?$")
+    if(NOT package MATCHES "^[a-z0-9][a-z0-9+.-]+(:[a-z0-9-]+)?$")
       _vm_fail("${caller}" "PACKAGES '${package}' is no name of a Debian package" "E.g. PACKAGES ca-certificates tzdata.")
     endif()
   endforeach()

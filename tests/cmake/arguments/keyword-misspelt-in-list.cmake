@@ -1,0 +1,1 @@
+vm_image(vm TARGET orders PORTS 8080 HELTH http://:8080/)

@@ -1,0 +1,1 @@
+vm_image("my vm" TARGET orders)

@@ -1,0 +1,2 @@
+add_custom_target(tool)
+vm_image(tool TARGET orders)

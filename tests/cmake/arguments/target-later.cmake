@@ -1,0 +1,2 @@
+vm_image(vm TARGET codec)
+add_library(codec INTERFACE)

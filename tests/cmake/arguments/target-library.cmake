@@ -1,0 +1,2 @@
+add_library(codec INTERFACE)
+vm_image(vm TARGET codec)

@@ -1,0 +1,2 @@
+add_custom_target(tool)
+vm_add_boot_test(NAME boots IMAGE tool)

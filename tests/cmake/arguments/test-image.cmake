@@ -1,0 +1,1 @@
+vm_add_boot_test(NAME boots)

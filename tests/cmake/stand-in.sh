@@ -1,0 +1,40 @@
+#!/bin/sh
+# Stands in for vmimage, in seconds' fractions: writes down how it was called (VMIMAGE_STAND_IN_LOG), and makes of
+# `build RECIPE -o DIR --stem NAME [--tree DIR]...` files that say what would be in the image.
+set -eu
+
+[ -z "${VMIMAGE_STAND_IN_LOG:-}" ] || echo "$*" >>"$VMIMAGE_STAND_IN_LOG"
+[ "$1" = build ] || exit 0
+
+recipe=$2
+shift 2
+trees=
+output=.
+stem=image
+while [ $# -gt 0 ]; do
+  case $1 in
+    -o) output=$2; shift ;;
+    --stem) stem=$2; shift ;;
+    --tree) trees="$trees$2
+"; shift ;;
+    --quiet) ;;
+    *) echo "stand-in: unknown argument '$1'" >&2; exit 2 ;;
+  esac
+  shift
+done
+[ -n "$trees" ] || trees="$(dirname "$recipe")/stage
+"
+
+if [ -n "${VMIMAGE_STAND_IN_FAILS:-}" ]; then
+  echo "vmimage: failed to build image '$stem': the stand-in was told to" >&2
+  exit 1
+fi
+cp "$recipe" "$output/$stem.json"
+printf '%s' "$trees" | while IFS= read -r tree; do
+  (cd "$tree" && find . ! -type d) | sed 's/^\.//'
+done | sort >"$output/$stem.qcow2"
+for format in raw vmdk vdi vhdx; do
+  if grep -q "\"formats\": .*\"$format\"" "$recipe"; then
+    cp "$output/$stem.qcow2" "$output/$stem.$format"
+  fi
+done
