@@ -1,0 +1,52 @@
+# bash completion for vmimage(1)
+
+_vmimage() {
+  local word=$2 previous=$3 command=${COMP_WORDS[1]} i
+  COMPREPLY=()
+  for ((i = 1; i < COMP_CWORD; ++i)); do
+    [[ ${COMP_WORDS[i]} == -- ]] && { compopt -o default; return; }
+  done
+  case $previous in
+    --firmware) mapfile -t COMPREPLY < <(compgen -W "direct bios uefi" -- "$word"); return ;;
+    --bus) mapfile -t COMPREPLY < <(compgen -W "virtio-blk virtio-scsi nvme" -- "$word"); return ;;
+    --to) mapfile -t COMPREPLY < <(compgen -W "qcow2 raw vmdk vdi vhdx" -- "$word"); return ;;
+    --tree) mapfile -t COMPREPLY < <(compgen -d -- "$word"); compopt -o filenames; return ;;
+    -o | --output | --serial-log) mapfile -t COMPREPLY < <(compgen -f -- "$word"); compopt -o filenames; return ;;
+    --stem | --env | --memory | --cpus | --count | --timeout | --keep | --mirror) return ;;
+  esac
+  local words=
+  if ((COMP_CWORD == 1)); then
+    words="build boot inspect convert base cache --help --version"
+  else
+    case $command in
+      build) words="--output --stem --tree --quiet --help" ;;
+      boot) words="--firmware --bus --env --memory --cpus --check --count --timeout --serial-log --help" ;;
+      inspect) words="--json --help" ;;
+      convert) words="--to --output --help" ;;
+      base)
+        if ((COMP_CWORD == 2)); then
+          words="list build --help"
+        elif [[ ${COMP_WORDS[2]} == build ]]; then
+          words="debian:bookworm minimal --mirror --help"
+        fi
+        ;;
+      cache)
+        if ((COMP_CWORD == 2)); then
+          words="info prune --help"
+        elif [[ ${COMP_WORDS[2]} == prune ]]; then
+          words="--keep --help"
+        fi
+        ;;
+    esac
+  fi
+  mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
+  case $command in
+    build | boot | inspect | convert)
+      if ((COMP_CWORD > 1)) && [[ $word != -* ]]; then
+        mapfile -t COMPREPLY < <(compgen -f -- "$word")
+        compopt -o filenames
+      fi
+      ;;
+  esac
+}
+complete -F _vmimage vmimage
