@@ -202,10 +202,11 @@ struct Ext4::State {
     inode.i_gid = static_cast<std::uint16_t>(attributes.gid & 0xffff);
     inode.osd2.linux2.l_i_gid_high = static_cast<std::uint16_t>(attributes.gid >> 16);
     inode.i_extra_isize = sizeof(inode) - EXT2_GOOD_OLD_INODE_SIZE;
-    put_time(inode.i_mtime, inode.i_mtime_extra, attributes.mtime);
-    put_time(inode.i_atime, inode.i_atime_extra, attributes.mtime);
-    put_time(inode.i_ctime, inode.i_ctime_extra, attributes.mtime);
-    put_time(inode.i_crtime, inode.i_crtime_extra, attributes.mtime);
+    const std::int64_t stamp = attributes.mtime.value_or(time);
+    put_time(inode.i_mtime, inode.i_mtime_extra, stamp);
+    put_time(inode.i_atime, inode.i_atime_extra, stamp);
+    put_time(inode.i_ctime, inode.i_ctime_extra, stamp);
+    put_time(inode.i_crtime, inode.i_crtime_extra, stamp);
   }
 
   ext2_ino_t folder_of(const std::string& path);
@@ -259,7 +260,7 @@ ext2_ino_t Ext4::State::add_folder(ext2_ino_t parent, const std::string& name, c
   check(ext2fs_lookup(fs, parent, name.c_str(), static_cast<int>(name.size()), nullptr, &inode),
         "make folder", path);
   struct ext2_inode_large node = read_inode(inode, path);
-  apply(node, NodeType::Directory, {0755, 0, 0, time});
+  apply(node, NodeType::Directory, {.mode = 0755});
   write_inode(inode, node, path);
   return inode;
 }

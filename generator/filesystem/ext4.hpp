@@ -15,12 +15,13 @@ namespace vmimage::filesystem {
 
 class BlockDevice;
 
-/// Owner, permissions (the low 12 bits of st_mode) and times of one node; mtime in seconds since the epoch.
+/// Owner, permissions (the low 12 bits of st_mode) and times of one node; mtime in seconds since the epoch,
+/// absent: the time that the file system was opened with.
 struct Attributes {
   std::uint32_t mode = 0644;
   std::uint32_t uid = 0;
   std::uint32_t gid = 0;
-  std::int64_t mtime = 0;
+  std::optional<std::int64_t> mtime = std::nullopt;
 };
 
 enum class NodeType { File, Directory, Symlink, CharacterDevice, BlockDevice, Fifo, Socket };

@@ -140,7 +140,7 @@ void ensure_user(Ext4& root, const Recipe& recipe) {
   const auto after = rootfs::add_system_user(before, recipe.user, rootfs::state_folder(recipe));
   const auto write = [&](const char* path, const std::string& content) {
     filesystem::Attributes attributes = root.status(path).value().attributes;
-    attributes.mtime = image_time();
+    attributes.mtime.reset();
     root.write_file(path, attributes, content);
   };
   write("/etc/passwd", after.passwd);
@@ -164,8 +164,8 @@ recipe::Manifest install(const fs::path& disk, const Recipe& recipe, const Base&
   }
   recipe::Manifest manifest = describe(recipe, base, size, tree);
   manifest.digest = image_digest(manifest, tree, time);
-  rootfs::write(tree, root, time);
-  root.write_file(recipe::kManifestPath, {.mode = 0644, .mtime = time}, recipe::to_json(manifest));
+  rootfs::write(tree, root);
+  root.write_file(recipe::kManifestPath, {.mode = 0644}, recipe::to_json(manifest));
   root.close();
   device.close();
   return manifest;

@@ -103,10 +103,10 @@ std::vector<recipe::FileRecord> records(const Tree& tree) {
   return list;
 }
 
-void write(const Tree& tree, filesystem::Ext4& root, std::int64_t time) {
+void write(const Tree& tree, filesystem::Ext4& root) {
   const std::string passwd = root.status("/etc/passwd") ? root.read("/etc/passwd") : "";
   for (const auto& [path, node] : tree) {
-    filesystem::Attributes attributes{.mode = node.mode, .mtime = time};
+    filesystem::Attributes attributes{.mode = node.mode};
     if (!node.owner.empty()) {
       const User user = find_user(passwd, node.owner);
       attributes.uid = user.uid;

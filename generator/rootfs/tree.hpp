@@ -36,6 +36,6 @@ std::string find_program(const Tree& tree, const std::string& word);
 std::vector<recipe::FileRecord> records(const Tree& tree);
 
 /// Writes the nodes into a root file system; owners are looked up in its /etc/passwd.
-void write(const Tree& tree, filesystem::Ext4& root, std::int64_t time);
+void write(const Tree& tree, filesystem::Ext4& root);
 
 }  // namespace vmimage::rootfs
