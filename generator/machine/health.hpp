@@ -2,6 +2,7 @@
 // One health check against one address.
 
 #include <chrono>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -9,9 +10,14 @@
 
 namespace vmimage::machine {
 
+/// Asked of a Tcp check's connection, by its local port: whether the service took it. QEMU's user network
+/// answers for the guest, so that a connection by itself proves nothing (see reached_guest() in qmp.hpp).
+using Reached = std::function<bool(std::uint16_t local_port)>;
+
 /// Nothing when healthy, else the cause in a few words ("HTTP 500", "connection refused", "no answer within 2
 /// s"). `port` is the host's port that leads to the check's port.
 std::optional<std::string> check_health(const recipe::HealthCheck& check, const std::string& address,
-                                        std::uint16_t port, std::chrono::milliseconds timeout);
+                                        std::uint16_t port, std::chrono::milliseconds timeout,
+                                        const Reached& reached = {});
 
 }  // namespace vmimage::machine

@@ -3,7 +3,9 @@
 
 #include <chrono>
 #include <filesystem>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "machine/machine.hpp"
 #include "support/json.hpp"
@@ -16,19 +18,36 @@ class Qmp {
   Qmp(const std::filesystem::path& socket, std::chrono::milliseconds deadline);
   ~Qmp();
   Qmp(Qmp&&) noexcept;
+  Qmp& operator=(Qmp&&) noexcept;
 
-  /// Returns the "return" member; throws Error{Failure} with QEMU's description.
+  /// Returns the "return" member; throws Error{Failure} with QEMU's description. Not cut short by an
+  /// interrupt: the way down is by QMP too.
   support::json execute(const std::string& command, const support::json& arguments = support::json::object(),
                         std::chrono::milliseconds deadline = std::chrono::seconds(5));
 
+  /// The events that came since the last call, oldest first; does not wait. QEMU having gone is no error
+  /// here.
+  std::vector<support::json> take_events();
+
  private:
+  using Clock = std::chrono::steady_clock;
+  std::optional<support::json> read_message(Clock::time_point until);  ///< nothing: time passed
+  support::json read_reply(const std::string& what, Clock::time_point until);
+
   int fd_ = -1;
   std::string buffer_;
+  std::vector<support::json> events_;
 };
 
 /// The host port that QEMU chose for a Forward with host_port 0 (from "info usernet").
 std::uint16_t forwarded_port(Qmp& qmp, const recipe::Port& guest);
 /// Pure part of the above: parses the text of "info usernet"; 0 when absent.
 std::uint16_t parse_usernet(const std::string& text, const recipe::Port& guest);
+
+/// Whether the connection that was made from the host's port `local_port` to a forwarded port got through to
+/// the guest. QEMU's user network takes connections before the guest does, so that connecting proves nothing.
+bool reached_guest(Qmp& qmp, std::uint16_t local_port);
+/// Pure part of the above.
+bool parse_reached(const std::string& text, std::uint16_t local_port);
 
 }  // namespace vmimage::machine

@@ -1,0 +1,172 @@
+#include "machine/health.hpp"
+
+#include <fmt/format.h>
+#include <httplib.h>
+#include <netdb.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <condition_variable>
+#include <cstring>
+#include <mutex>
+#include <thread>
+
+#include "support/error.hpp"
+
+namespace vmimage::machine {
+
+using Clock = std::chrono::steady_clock;
+using std::chrono::milliseconds;
+
+namespace {
+
+std::string no_answer(milliseconds timeout) {
+  return fmt::format("no answer within {} s", static_cast<double>(timeout.count()) / 1000);
+}
+
+/// Ends a client's request when time is up: httplib's own time-outs start again with each byte.
+class Watchdog {
+ public:
+  Watchdog(httplib::Client& client, milliseconds timeout)
+      : thread_([this, &client, timeout] {
+          std::unique_lock lock(mutex_);
+          if (!changed_.wait_for(lock, timeout, [this] { return done_; })) {
+            fired_ = true;
+            client.stop();
+          }
+        }) {}
+  ~Watchdog() { finish(); }
+  Watchdog(const Watchdog&) = delete;
+  Watchdog& operator=(const Watchdog&) = delete;
+
+  /// True when it had to end the request.
+  bool finish() {
+    {
+      const std::lock_guard lock(mutex_);
+      done_ = true;
+    }
+    changed_.notify_all();
+    if (thread_.joinable())
+      thread_.join();
+    return fired_;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool done_ = false;
+  bool fired_ = false;
+  std::thread thread_;
+};
+
+std::optional<std::string> check_http(const recipe::HealthCheck& check, const std::string& address,
+                                      std::uint16_t port, milliseconds timeout) {
+  httplib::Client client(address, port);
+  client.set_connection_timeout(timeout);
+  client.set_read_timeout(timeout);
+  client.set_write_timeout(timeout);
+  const auto start = Clock::now();
+  Watchdog watchdog(client, timeout);
+  const auto response = client.Get(check.path.c_str(), {{"User-Agent", "vmimage-health"}});
+  const bool late = watchdog.finish() || Clock::now() - start >= timeout;
+  if (response)
+    return response->status >= 200 && response->status < 400
+               ? std::nullopt
+               : std::optional(fmt::format("HTTP {}", response->status));
+  if (late)
+    return no_answer(timeout);
+  if (response.error() == httplib::Error::Connection)
+    return "connection refused";
+  return "connection closed without an answer";
+}
+
+/// A socket that is closed at the end.
+class Socket {
+ public:
+  explicit Socket(int fd) : fd_(fd) {}
+  ~Socket() {
+    if (fd_ >= 0)
+      ::close(fd_);
+  }
+  Socket(const Socket&) = delete;
+  Socket& operator=(const Socket&) = delete;
+  int fd() const { return fd_; }
+
+ private:
+  int fd_;
+};
+
+std::uint16_t local_port(int fd) {
+  sockaddr_storage address{};
+  socklen_t size = sizeof address;
+  ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size);
+  return ntohs(address.ss_family == AF_INET6 ? reinterpret_cast<sockaddr_in6&>(address).sin6_port
+                                             : reinterpret_cast<sockaddr_in&>(address).sin_port);
+}
+
+int milliseconds_until(Clock::time_point until) {
+  const auto left = std::chrono::duration_cast<milliseconds>(until - Clock::now()).count();
+  return static_cast<int>(std::max<std::int64_t>(left, 0));
+}
+
+/// Waits until `reached` says yes, or the other side closes.
+std::optional<std::string> wait_reached(int fd, const Reached& reached, milliseconds timeout,
+                                        Clock::time_point until) {
+  while (!reached(local_port(fd))) {
+    pollfd closed{fd, POLLIN, 0};
+    if (::poll(&closed, 1, std::min(20, milliseconds_until(until))) > 0) {
+      char byte = 0;
+      if (::recv(fd, &byte, 1, MSG_PEEK) > 0)
+        return std::nullopt;  // it talks, so it is there
+      return "connection refused";
+    }
+    if (Clock::now() >= until)
+      return no_answer(timeout);
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> check_tcp(const std::string& address, std::uint16_t port, milliseconds timeout,
+                                     const Reached& reached) {
+  const auto until = Clock::now() + timeout;
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  if (const int status = ::getaddrinfo(address.c_str(), std::to_string(port).c_str(), &hints, &found))
+    return fmt::format("'{}' is no address: {}", address, ::gai_strerror(status));
+  const Socket socket(
+      ::socket(found->ai_family, found->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, found->ai_protocol));
+  const int status = ::connect(socket.fd(), found->ai_addr, found->ai_addrlen);
+  int problem = status == 0 ? 0 : errno;
+  ::freeaddrinfo(found);
+  if (problem == EINPROGRESS) {
+    pollfd connected{socket.fd(), POLLOUT, 0};
+    if (::poll(&connected, 1, milliseconds_until(until)) <= 0)
+      return no_answer(timeout);
+    socklen_t size = sizeof problem;
+    ::getsockopt(socket.fd(), SOL_SOCKET, SO_ERROR, &problem, &size);
+  }
+  if (problem == ECONNREFUSED)
+    return "connection refused";
+  if (problem != 0)
+    return std::strerror(problem);
+  return reached ? wait_reached(socket.fd(), reached, timeout, until) : std::nullopt;
+}
+
+}  // namespace
+
+std::optional<std::string> check_health(const recipe::HealthCheck& check, const std::string& address,
+                                        std::uint16_t port, milliseconds timeout, const Reached& reached) {
+  switch (check.type) {
+    case recipe::HealthType::None:
+      break;
+    case recipe::HealthType::Http:
+      return check_http(check, address, port, timeout);
+    case recipe::HealthType::Tcp:
+      return check_tcp(address, port, timeout, reached);
+  }
+  return std::nullopt;
+}
+
+}  // namespace vmimage::machine

@@ -1,0 +1,135 @@
+#include "machine/machine.hpp"
+
+#include <fmt/format.h>
+
+#include "support/error.hpp"
+
+namespace vmimage::machine {
+
+using support::invalid;
+
+namespace {
+
+using Argv = std::vector<std::string>;
+
+/// A value inside an option list: QEMU ends it at a comma, and reads two of them as one.
+std::string value(const std::string& text) {
+  std::string escaped;
+  for (const char c : text)
+    escaped += c == ',' ? std::string(",,") : std::string(1, c);
+  return escaped;
+}
+
+void add(Argv& argv, const std::string& option, const std::string& text) {
+  argv.push_back(option);
+  argv.push_back(text);
+}
+
+void add_processor(Argv& argv, const Machine& machine) {
+  const bool kvm = machine.accelerator == Accelerator::Kvm;
+  // No system management mode: the firmware used here does not need it, and entering it is slow.
+  add(argv, "-machine", "q35,smm=off,vmport=off,graphics=off");
+  add(argv, "-accel", kvm ? "kvm" : "tcg");
+  // Without five-level page tables: TCG walks them in software, and no guest here has memory for them.
+  add(argv, "-cpu", kvm ? "host" : "max,la57=off");
+  add(argv, "-smp", std::to_string(machine.size.cpus));
+  add(argv, "-m", fmt::format("{}M", (machine.size.memory + (1 << 20) - 1) >> 20));
+}
+
+void add_firmware(Argv& argv, const Machine& machine) {
+  if (machine.firmware == Firmware::Uefi) {
+    add(argv, "-drive", "if=pflash,unit=0,format=raw,readonly=on,file=" + value(machine.uefi_code.string()));
+    add(argv, "-drive", "if=pflash,unit=1,format=raw,file=" + value(machine.uefi_variables.string()));
+  }
+  if (machine.firmware == Firmware::Direct && machine.kernel) {
+    add(argv, "-kernel", machine.kernel->kernel.string());
+    add(argv, "-initrd", machine.kernel->initrd.string());
+    add(argv, "-append", machine.kernel->command_line);
+  }
+}
+
+void add_disk(Argv& argv, const Machine& machine) {
+  add(argv, "-blockdev",
+      "driver=qcow2,node-name=disk,discard=unmap,file.driver=file,file.locking=on,file.filename=" +
+          value(machine.disk.string()));
+  switch (machine.bus) {
+    case DiskBus::VirtioBlk:
+      add(argv, "-device", "virtio-blk-pci,drive=disk,bootindex=0");
+      break;
+    case DiskBus::VirtioScsi:
+      add(argv, "-device", "virtio-scsi-pci,id=scsi");
+      add(argv, "-device", "scsi-hd,bus=scsi.0,drive=disk,bootindex=0");
+      break;
+    case DiskBus::Nvme:
+      add(argv, "-device", "nvme,drive=disk,serial=vmimage,bootindex=0");
+      break;
+  }
+}
+
+void add_network(Argv& argv, const Machine& machine) {
+  std::string network = "user,id=net,ipv6=off";
+  for (const auto& forward : machine.forwards)
+    network +=
+        fmt::format(",hostfwd={}:{}:{}-:{}", forward.guest.protocol == recipe::Protocol::Udp ? "udp" : "tcp",
+                    value(forward.host_address), forward.host_port, forward.guest.number);
+  add(argv, "-netdev", network);
+  // No option ROM: nothing boots from the network.
+  add(argv, "-device",
+      "virtio-net-pci,netdev=net,romfile=" +
+          (machine.mac_address.empty() ? "" : ",mac=" + value(machine.mac_address)));
+}
+
+void add_settings(Argv& argv, const Machine& machine) {
+  if (!machine.name.empty())
+    add(argv, "-fw_cfg", "name=opt/vmimage/hostname,string=" + value(machine.name));
+  if (!machine.settings.empty())
+    add(argv, "-fw_cfg", "name=opt/vmimage/environment,file=" + value(machine.settings.string()));
+}
+
+void add_console(Argv& argv, const Machine& machine) {
+  add(argv, "-chardev",
+      machine.serial_log.empty() ? "stdio,id=serial,signal=off"
+                                 : "file,id=serial,append=on,path=" + value(machine.serial_log.string()));
+  add(argv, "-serial", "chardev:serial");
+  if (!machine.qmp_socket.empty())
+    add(argv, "-qmp", fmt::format("unix:{},server=on,wait=off", value(machine.qmp_socket.string())));
+}
+
+}  // namespace
+
+Firmware parse_firmware(const std::string& text) {
+  if (text == "direct")
+    return Firmware::Direct;
+  if (text == "bios")
+    return Firmware::Bios;
+  if (text == "uefi")
+    return Firmware::Uefi;
+  throw invalid(fmt::format("'{}' is no known firmware", text), "known are direct, bios and uefi");
+}
+
+DiskBus parse_disk_bus(const std::string& text) {
+  if (text == "virtio-blk")
+    return DiskBus::VirtioBlk;
+  if (text == "virtio-scsi")
+    return DiskBus::VirtioScsi;
+  if (text == "nvme")
+    return DiskBus::Nvme;
+  throw invalid(fmt::format("'{}' is no known disk bus", text), "known are virtio-blk, virtio-scsi and nvme");
+}
+
+std::vector<std::string> qemu_argv(const Machine& machine) {
+  Argv argv{"qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none"};
+  add(argv, "-name", "guest=" + value(machine.name));
+  add(argv, "-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny");
+  add_processor(argv, machine);
+  add_firmware(argv, machine);
+  add_disk(argv, machine);
+  add_network(argv, machine);
+  add(argv, "-object", "rng-builtin,id=rng");
+  add(argv, "-device", "virtio-rng-pci,rng=rng");
+  add_settings(argv, machine);
+  add_console(argv, machine);
+  return argv;
+}
+
+}  // namespace vmimage::machine
