@@ -3,8 +3,7 @@
 # Installs the image's components under prefix /usr into <work>/stage and writes, beside it,
 #   stage.d         the depfile: all files and folders that what was installed came from
 #   recipe.json     the recipe, with the program's path in the image
-#   inputs.sha256   a digest of all that goes in; left alone when nothing of that changed, so that touching a file
-#                   without changing it starts no build
+#   inputs.sha256   a digest of all that goes in; left alone when that is as it was, and then no image is built
 #   stage.stamp     says when all this was done
 
 cmake_minimum_required(VERSION 3.25...3.31)
@@ -15,7 +14,7 @@ include("${IMAGE}")
 # that is the list of what the user's own "install" put where, and may be fed to rm.
 function(copy_install_script out)
   get_filename_component(build_folder "${vm_install_script}" DIRECTORY)
-  set(copy "${build_folder}/cmake_install.${vm_name}.cmake")
+  set(copy "${build_folder}/cmake_install.${vm_name}.${vm_config}.cmake")
   file(READ "${vm_install_script}" text)
   string(REGEX REPLACE "file\\(WRITE \"[^\"]*/\\\${CMAKE_INSTALL_MANIFEST}\"" "string(CONCAT ignored" text "${text}")
   file(WRITE "${copy}" "${text}")
@@ -46,8 +45,7 @@ function(install_component script component trace)
   endif()
 endfunction()
 
-# All files, folders and links under <folder>, relative to it, sorted; with <format> of find -printf instead of the
-# bare path.
+# All files, folders and links under <folder>, sorted, in the <format> of find -printf.
 function(list_tree out folder format)
   set(ENV{LC_ALL} C)
   execute_process(COMMAND find "${folder}" -mindepth 1 -printf "${format}\n"
@@ -208,7 +206,9 @@ function(complete_recipe program)
   write_if_different("${vm_work}/recipe.json" "${recipe}\n")
 endfunction()
 
-# A digest of the recipe and of the names, kinds, modes and contents of all files that go into the image.
+# A digest of the recipe and of all files that go into the image: name, kind, mode, and of files the size and the
+# time too, which install() keeps. So an image is built again for each file that was touched, but not for a folder
+# that was, by a file that does not go in.
 function(write_digest)
   file(READ "${vm_work}/recipe.json" text)
   set(roots "${vm_work}/stage" ${vm_overlay})
@@ -217,22 +217,11 @@ function(write_digest)
     list(POP_FRONT files source destination)
     list(APPEND roots "${source}")
   endwhile()
-  foreach(root IN LISTS roots)
-    if(IS_DIRECTORY "${root}")
-      list_tree(entries "${root}" "%P %y %m %l")
-      string(APPEND text "${entries}\n")
-      list_tree(paths "${root}" "%p")
-    else()
-      set(paths "${root}")
-    endif()
-    foreach(path IN LISTS paths)
-      if(NOT IS_SYMLINK "${path}" AND NOT IS_DIRECTORY "${path}")
-        file(SHA256 "${path}" digest)
-        string(APPEND text "${digest}\n")
-      endif()
-    endforeach()
-  endforeach()
-  string(SHA256 digest "${text}")
+  set(ENV{LC_ALL} C)
+  execute_process(
+    COMMAND find -H ${roots} -type d -printf "%p %y %m\\n" -o -type f -printf "%p %y %m %s %T@\\n" -o -printf "%p %y %l\\n"
+    COMMAND sort OUTPUT_VARIABLE entries COMMAND_ERROR_IS_FATAL ANY)
+  string(SHA256 digest "${text}${entries}")
   write_if_different("${vm_work}/inputs.sha256" "${digest}\n")
 endfunction()
 

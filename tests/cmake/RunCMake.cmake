@@ -13,7 +13,14 @@ cmake_minimum_required(VERSION 3.25...3.31)
 
 set(TEST_ROOT "${CMAKE_CURRENT_LIST_DIR}")
 set(TEST_SOURCE "${TEST_ROOT}/${TEST}")
-set(STAND_IN "${TEST_ROOT}/stand-in.sh")
+
+# Where a build puts images, from BUILD.
+set(OUT "")
+set(BUILD_TYPE "-DCMAKE_BUILD_TYPE=Debug")
+if(GENERATOR MATCHES "Multi-Config")
+  set(OUT "Debug/")
+  set(BUILD_TYPE "")
+endif()
 
 # A build is what the options of a step say, whatever the environment of whoever tests.
 foreach(variable IN ITEMS CMAKE_GENERATOR CMAKE_BUILD_TYPE CMAKE_CONFIG_TYPE CMAKE_BUILD_PARALLEL_LEVEL DESTDIR
@@ -75,11 +82,13 @@ macro(use_project project)
   set(LOG "${WORK}/calls.log")
   set(ENV{VMIMAGE_STAND_IN_LOG} "${LOG}")
   file(REMOVE "${LOG}")
+  set(STAND_IN "${WORK}/stand-in vmimage")
+  configure_file("${TEST_ROOT}/stand-in.sh" "${STAND_IN}" COPYONLY)
 endmacro()
 
 # configure(<step> [<option>...]): with the stand-in program; MODULE is what a project includes.
 macro(configure step)
-  run("${step}" "${CMAKE_COMMAND}" -S "${SOURCE}" -B "${BUILD}" -G "${GENERATOR}" ${COMPILER}
+  run("${step}" "${CMAKE_COMMAND}" -S "${SOURCE}" -B "${BUILD}" -G "${GENERATOR}" ${BUILD_TYPE}
     "-DMODULE=${MODULE}" "-DVMIMAGE_EXECUTABLE=${STAND_IN}" --no-warn-unused-cli ${ARGN})
 endmacro()
 
@@ -115,20 +124,22 @@ endfunction()
 
 # expect_contents(<when> <image> [<path>...]): what the stand-in put into the image <image>.qcow2 of BUILD, exactly.
 function(expect_contents when image)
-  file(STRINGS "${BUILD}/${image}.qcow2" found)
-  set(expected ${ARGN})
+  file(STRINGS "${BUILD}/${OUT}${image}.qcow2" found)
+  set(expected "${ARGN}")
   list(SORT expected)
   list(SORT found)
-  if(NOT found STREQUAL expected)
+  if(NOT "${found}" STREQUAL "${expected}")
+    list(JOIN found "\n  " found)
+    list(JOIN expected "\n  " expected)
     fail("${when}: ${image}.qcow2 holds\n  ${found}\nand not\n  ${expected}")
   endif()
 endfunction()
 
 # expect_recipe(<image> <expected> <member> [<index>...]): a value of the recipe that the image was built from.
 function(expect_recipe image expected)
-  file(READ "${BUILD}/${image}.json" recipe)
+  file(READ "${BUILD}/${OUT}${image}.json" recipe)
   string(JSON found ERROR_VARIABLE error GET "${recipe}" ${ARGN})
-  if(NOT found STREQUAL expected)
+  if(NOT "${found}" STREQUAL "${expected}")
     fail("recipe of ${image}: ${ARGN} is '${found}' and not '${expected}'\n${recipe}")
   endif()
 endfunction()
@@ -136,15 +147,30 @@ endfunction()
 # expect_files(<when> <glob> [<name>...]): the files of BUILD that match, exactly.
 function(expect_files when glob)
   file(GLOB found RELATIVE "${BUILD}" "${BUILD}/${glob}")
-  set(expected ${ARGN})
+  set(expected "${ARGN}")
   list(SORT expected)
   list(SORT found)
-  if(NOT found STREQUAL expected)
+  if(NOT "${found}" STREQUAL "${expected}")
+    list(JOIN found "\n  " found)
+    list(JOIN expected "\n  " expected)
     fail("${when}: the files ${glob} are\n  ${found}\nand not\n  ${expected}")
   endif()
 endfunction()
 
-# Changes the text of a file, later than anything built from it. File systems and make go by coarse time stamps.
+# touch(<file>...): files of SOURCE, later than anything built from them; make compares whole seconds in places.
+function(touch)
+  execute_process(COMMAND "${CMAKE_COMMAND}" -E sleep 1.1)
+  foreach(file IN LISTS ARGN)
+    file(TOUCH "${SOURCE}/${file}")
+  endforeach()
+endfunction()
+
+function(write_later file text)
+  execute_process(COMMAND "${CMAKE_COMMAND}" -E sleep 1.1)
+  file(WRITE "${file}" "${text}")
+endfunction()
+
+# Changes the text of a file, later than anything built from it.
 function(edit file from to)
   execute_process(COMMAND "${CMAKE_COMMAND}" -E sleep 1.1)
   file(READ "${file}" text)

@@ -22,19 +22,29 @@ while [ $# -gt 0 ]; do
   esac
   shift
 done
-[ -n "$trees" ] || trees="$(dirname "$recipe")/stage
-"
+# The strings of an array of the recipe, one a line; good for what the tests put there.
+strings_of() {
+  tr '\n\t' '  ' <"$recipe" | sed -n 's/.*"'"$1"'" *: *\[\([^]]*\)\].*/\1/p' | grep -o '"[^"]*"' | tr -d '"'
+}
 
 if [ -n "${VMIMAGE_STAND_IN_FAILS:-}" ]; then
   echo "vmimage: failed to build image '$stem': the stand-in was told to" >&2
   exit 1
 fi
+if [ -z "$trees" ]; then
+  trees=$(cd "$(dirname "$recipe")" && strings_of trees | while IFS= read -r tree; do (cd "$tree" && pwd); done)
+fi
+if [ -n "${VMIMAGE_STAND_IN_HANGS:-}" ]; then
+  echo half >"$output/$stem.qcow2"
+  echo half >"$output/$stem.json"
+  echo "$$" >"$VMIMAGE_STAND_IN_HANGS"
+  exec sleep 60
+fi
+
 cp "$recipe" "$output/$stem.json"
-printf '%s' "$trees" | while IFS= read -r tree; do
-  (cd "$tree" && find . ! -type d) | sed 's/^\.//'
+printf '%s\n' "$trees" | while IFS= read -r tree; do
+  [ -z "$tree" ] || (cd "$tree" && find . ! -type d) | sed 's/^\.//'
 done | sort >"$output/$stem.qcow2"
-for format in raw vmdk vdi vhdx; do
-  if grep -q "\"formats\": .*\"$format\"" "$recipe"; then
-    cp "$output/$stem.qcow2" "$output/$stem.$format"
-  fi
+strings_of formats | while IFS= read -r format; do
+  [ "$format" = qcow2 ] || cp "$output/$stem.qcow2" "$output/$stem.$format"
 done

@@ -1,0 +1,2 @@
+const char *greeting(void);
+int main(void) { return greeting()[0] == 0; }
