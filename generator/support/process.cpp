@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -79,6 +80,16 @@ void detach_from_terminal(pid_t parent) {
   close_others_on_exec();
 }
 
+/// What Boost throws when a program is there but cannot be started becomes an Error of ours.
+template <typename Start>
+bp::child start(const std::string& program, Start make) {
+  try {
+    return make();
+  } catch (const bp::process_error& error) {
+    throw failure(fmt::format("failed to run '{}': {}", program, error.code().message()));
+  }
+}
+
 /// Ends a whole process group: asks first, so that mmdebstrap and the like can clean up behind them.
 void end_group(bp::child& child) {
   const pid_t group = child.id();
@@ -112,10 +123,13 @@ class LineSplitter {
         line_ += c;
         continue;
       }
-      if (!line_.empty())
-        sink_(line_);
-      line_.clear();
+      flush();
     }
+  }
+  void flush() {
+    if (!line_.empty())
+      sink_(line_);
+    line_.clear();
   }
 
  private:
@@ -123,25 +137,37 @@ class LineSplitter {
   std::string line_;
 };
 
-/// The three streams of a running child, pumped until both outputs are closed.
+/// The three streams of a running child, pumped until both outputs are closed and it has ended.
 class Pump {
  public:
-  Pump(const Command& command, int in_fd, int out_fd, int err_fd)
-      : input_(command.input), lines_(command.on_line), fds_{in_fd, out_fd, err_fd} {
+  Pump(const Command& command, pid_t child, int in_fd, int out_fd, int err_fd)
+      : input_(command.input),
+        lines_(command.on_line),
+        child_(static_cast<int>(::syscall(SYS_pidfd_open, child, 0))),
+        fds_{in_fd, out_fd, err_fd} {
+    if (child_ < 0)
+      throw_errno("wait for a child");
     if (in_fd >= 0)
       ::fcntl(in_fd, F_SETFL, O_NONBLOCK);
   }
+  ~Pump() { ::close(child_); }
+  Pump(const Pump&) = delete;
+  Pump& operator=(const Pump&) = delete;
 
-  enum class End { Closed, TimedOut, Interrupted };
+  enum class End { Exited, TimedOut, Interrupted };
 
   End run(std::optional<Clock::time_point> deadline, const std::function<void()>& close_input) {
-    while (fds_[1] >= 0 || fds_[2] >= 0) {
+    while (true) {
       if (fds_[0] >= 0 && input_.empty()) {
         close_input();
         fds_[0] = -1;
       }
-      std::array<pollfd, 4> polls{pollfd{fds_[0], POLLOUT, 0}, pollfd{fds_[1], POLLIN, 0},
-                                  pollfd{fds_[2], POLLIN, 0}, pollfd{interrupt_fd(), POLLIN, 0}};
+      // A child may close its outputs and go on, so its end is waited for too; but only after them, because
+      // it may also end while they hold more to read.
+      const bool open = fds_[1] >= 0 || fds_[2] >= 0;
+      std::array<pollfd, 5> polls{pollfd{fds_[0], POLLOUT, 0}, pollfd{fds_[1], POLLIN, 0},
+                                  pollfd{fds_[2], POLLIN, 0}, pollfd{interrupt_fd(), POLLIN, 0},
+                                  pollfd{open ? -1 : child_, POLLIN, 0}};
       int wait = -1;
       if (deadline) {
         const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(*deadline - Clock::now());
@@ -162,8 +188,11 @@ class Pump {
           append_tail(err, bytes);
           lines_.add(bytes);
         });
+      if (polls[4].revents)
+        break;
     }
-    return End::Closed;
+    lines_.flush();
+    return End::Exited;
   }
 
   std::string out;
@@ -190,6 +219,7 @@ class Pump {
 
   std::string_view input_;
   LineSplitter lines_;
+  int child_;  // readable when it has ended (pidfd_open(2))
   std::array<int, 3> fds_;
 };
 
@@ -223,26 +253,32 @@ std::string describe(const Result& result) {
 Result run(const Command& command) {
   check_interrupt();
   const fs::path program = resolve(command.argv.at(0));
+  // Boost goes on in our own folder when it cannot enter the one it is told.
+  if (!command.directory.empty() && !fs::is_directory(command.directory))
+    throw failure(fmt::format("failed to run '{}' in '{}': no such folder", command.argv[0],
+                              command.directory.string()));
   const pid_t self = ::getpid();
   bp::pipe in, out, err;
-  bp::child child(
-      bp::exe = program.string(),
-      bp::args = std::vector<std::string>(command.argv.begin() + 1, command.argv.end()),
-      bp::start_dir = (command.directory.empty() ? fs::current_path() : command.directory).string(),
-      child_environment(command.environment), bp::std_in<in, bp::std_out> out, bp::std_err > err,
-      bp::extend::on_exec_setup([self](auto&) { detach_from_terminal(self); }));
+  bp::child child = start(command.argv[0], [&] {
+    return bp::child(
+        bp::exe = program.string(),
+        bp::args = std::vector<std::string>(command.argv.begin() + 1, command.argv.end()),
+        bp::start_dir = (command.directory.empty() ? fs::current_path() : command.directory).string(),
+        child_environment(command.environment), bp::std_in<in, bp::std_out> out, bp::std_err > err,
+        bp::extend::on_exec_setup([self](auto&) { detach_from_terminal(self); }));
+  });
 
   std::optional<Clock::time_point> deadline;
   if (command.timeout.count() > 0)
     deadline = Clock::now() + command.timeout;
-  Pump pump(command, in.native_sink(), out.native_source(), err.native_source());
+  Pump pump(command, child.id(), in.native_sink(), out.native_source(), err.native_source());
   const auto end = pump.run(deadline, [&] {
     ::close(in.native_sink());
     in.assign_sink(-1);
   });
 
   Result result;
-  if (end == Pump::End::Closed) {
+  if (end == Pump::End::Exited) {
     child.wait();
     const int status = child.native_exit_code();
     if (WIFSIGNALED(status))
@@ -257,6 +293,8 @@ Result run(const Command& command) {
   check_interrupt();
   result.out = std::move(pump.out);
   result.err = std::move(pump.err);
+  if (result.err.size() > kTail)
+    result.err.erase(0, result.err.size() - kTail);
   return result;
 }
 
@@ -276,13 +314,21 @@ std::string run_checked(const Command& command) {
 
 pid_t start_detached(const std::vector<std::string>& argv, const fs::path& log) {
   const fs::path program = resolve(argv.at(0));
-  bp::child child(bp::exe = program.string(),
-                  bp::args = std::vector<std::string>(argv.begin() + 1, argv.end()), child_environment({}),
-                  bp::std_in<bp::null, (bp::std_out & bp::std_err)> log.string(),
-                  bp::extend::on_exec_setup([](auto&) {
-                    ::setsid();
-                    close_others_on_exec();
-                  }));
+  const struct Log {
+    int fd;
+    ~Log() { ::close(fd); }
+  } output{::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666)};
+  if (output.fd < 0)
+    throw_errno("open '" + log.string() + "'");
+  bp::child child = start(argv[0], [&] {
+    return bp::child(bp::exe = program.string(),
+                     bp::args = std::vector<std::string>(argv.begin() + 1, argv.end()), child_environment({}),
+                     bp::std_in < bp::null, bp::posix::fd.bind(STDOUT_FILENO, output.fd),
+                     bp::posix::fd.bind(STDERR_FILENO, output.fd), bp::extend::on_exec_setup([](auto&) {
+                       ::setsid();
+                       close_others_on_exec();
+                     }));
+  });
   const pid_t pid = child.id();
   child.detach();
   return pid;
