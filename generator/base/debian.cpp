@@ -290,7 +290,8 @@ void write_entry(Ext4& root, support::ArchiveEntry& entry) {
       return;  // devices are devtmpfs's matter; sockets belong to who listens
   }
   for (const auto& [name, value] : entry.xattrs())
-    root.set_xattr(path, name, value);
+    if (!name.starts_with("system."))  // access control lists: tmpfiles.d(5) sets the few that there are
+      root.set_xattr(path, name, value);
 }
 
 /// The kernel's modules, where kmod looks for them: modules.dep(5).
