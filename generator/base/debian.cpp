@@ -120,6 +120,14 @@ const std::vector<std::string> kMasked{"apt-daily-upgrade.timer",
                                        "systemd-update-utmp-runlevel.service",
                                        "systemd-update-utmp.service"};
 
+// systemd.generator(7): each is a process at every boot, for hardware or set-ups that these machines never
+// have.
+const std::vector<std::string> kMaskedGenerators{
+    "systemd-bless-boot-generator",     "systemd-cryptsetup-generator", "systemd-debug-generator",
+    "systemd-getty-generator",          "systemd-gpt-auto-generator",   "systemd-hibernate-resume-generator",
+    "systemd-integritysetup-generator", "systemd-rc-local-generator",   "systemd-run-generator",
+    "systemd-system-update-generator",  "systemd-sysv-generator",       "systemd-veritysetup-generator"};
+
 // systemctl(1) "enable": unit → the target that wants it.
 const std::vector<std::pair<std::string, std::string>> kEnabled{
     {"systemd-networkd.service", "multi-user.target"},
@@ -314,6 +322,8 @@ void write_settings(Ext4& root) {
     root.write_file(path, {.mode = 0644}, text);
   for (const auto& unit : kMasked)
     root.make_symlink("/etc/systemd/system/" + unit, "/dev/null", {});
+  for (const auto& generator : kMaskedGenerators)
+    root.make_symlink("/etc/systemd/system-generators/" + generator, "/dev/null", {});
   for (const auto& [unit, target] : kEnabled)
     root.make_symlink("/etc/systemd/system/" + target + ".wants/" + unit, "/usr/lib/systemd/system/" + unit,
                       {});
@@ -326,6 +336,9 @@ void populate_debian(Ext4& root, const fs::path& tar, const Kit& kit) {
     if (!left_out(entry.path()))
       write_entry(root, entry);
   });
+  for (const char* folder : {"/dev", "/proc", "/run", "/sys"})  // mount points
+    root.make_directory(folder, {.mode = 0755});
+  root.make_directory("/tmp", {.mode = 01777});
   write_modules(root, kit);
   write_settings(root);
 }
@@ -337,8 +350,9 @@ std::string content_digest(const fs::path& entry, const Kit& kit) {
     digest.add(file.path).add(std::to_string(file.mode)).add(guest::file(file.name));
   for (const auto& [path, text] : kTexts)
     digest.add(path).add(text);
-  for (const auto& unit : kMasked)
-    digest.add(unit);
+  for (const auto& names : {kMasked, kMaskedGenerators})
+    for (const auto& name : names)
+      digest.add(name);
   for (const auto& [unit, target] : kEnabled)
     digest.add(unit).add(target);
   return digest.hex();

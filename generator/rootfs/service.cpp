@@ -64,8 +64,15 @@ std::string systemd_unit(const recipe::Recipe& recipe, const std::string& progra
   return fmt::format(
       R"([Unit]
 Description={name} {version}
-# The network is not waited for: a server binds to any address, and comes up while the lease is fetched.
+# It starts as soon as there are file systems and settings, beside the rest of the system. The network is not waited
+# for: a server binds to any address, and comes up while the lease is fetched.
+DefaultDependencies=no
+Wants=vmimage-settings.service
+After=local-fs.target systemd-journald.socket systemd-sysctl.service systemd-tmpfiles-setup.service
 After=vmimage-settings.service
+Conflicts=shutdown.target
+Before=shutdown.target
+StartLimitIntervalSec=0
 
 [Service]
 ExecStart={command}
