@@ -28,6 +28,7 @@ foreach(variable IN ITEMS CMAKE_GENERATOR CMAKE_BUILD_TYPE CMAKE_CONFIG_TYPE CMA
   unset(ENV{${variable}})
 endforeach()
 set(ENV{LC_ALL} C)
+cmake_host_system_information(RESULT PROCESSOR QUERY OS_PLATFORM)
 
 # fail(<text...>): ends the test; what it made stays to be looked at.
 function(fail)
@@ -58,7 +59,8 @@ function(run step)
   if(NOT IS_DIRECTORY "${folder}")
     set(folder "${SOURCE}")
   endif()
-  execute_process(COMMAND ${ARGN} WORKING_DIRECTORY "${folder}"
+  cmake_parse_arguments(PARSE_ARGV 1 command "" "" "")  # keeps a ';' within an argument
+  execute_process(COMMAND ${command_UNPARSED_ARGUMENTS} WORKING_DIRECTORY "${folder}"
     RESULT_VARIABLE result OUTPUT_VARIABLE output ERROR_VARIABLE error)
   set(all_output "${output}${error}")
   read_expected(expected "${step}" result 0)
@@ -125,14 +127,7 @@ endfunction()
 # expect_contents(<when> <image> [<path>...]): what the stand-in put into the image <image>.qcow2 of BUILD, exactly.
 function(expect_contents when image)
   file(STRINGS "${BUILD}/${OUT}${image}.qcow2" found)
-  set(expected "${ARGN}")
-  list(SORT expected)
-  list(SORT found)
-  if(NOT "${found}" STREQUAL "${expected}")
-    list(JOIN found "\n  " found)
-    list(JOIN expected "\n  " expected)
-    fail("${when}: ${image}.qcow2 holds\n  ${found}\nand not\n  ${expected}")
-  endif()
+  expect_same("${when}: ${image}.qcow2 holds" "${found}" "${ARGN}")
 endfunction()
 
 # expect_recipe(<image> <expected> <member> [<index>...]): a value of the recipe that the image was built from.
@@ -147,14 +142,28 @@ endfunction()
 # expect_files(<when> <glob> [<name>...]): the files of BUILD that match, exactly.
 function(expect_files when glob)
   file(GLOB found RELATIVE "${BUILD}" "${BUILD}/${glob}")
-  set(expected "${ARGN}")
+  expect_same("${when}: the files ${glob}" "${found}" "${ARGN}")
+endfunction()
+
+# expect_same(<what> <found> <expected>): two lists, in any order.
+function(expect_same what found expected)
+  list(REMOVE_ITEM found "")
   list(SORT expected)
   list(SORT found)
   if(NOT "${found}" STREQUAL "${expected}")
     list(JOIN found "\n  " found)
     list(JOIN expected "\n  " expected)
-    fail("${when}: the files ${glob} are\n  ${found}\nand not\n  ${expected}")
+    fail("${what}:\n  ${found}\nand not\n  ${expected}")
   endif()
+endfunction()
+
+# expect_archive(<when> <archive> [<path>...]): the files in a tar archive of BUILD, below the top folder, if any.
+function(expect_archive when archive)
+  file(ARCHIVE_EXTRACT INPUT "${BUILD}/${archive}" DESTINATION "${WORK}/extracted")
+  file(GLOB_RECURSE found RELATIVE "${WORK}/extracted" "${WORK}/extracted/*")
+  list(TRANSFORM found REPLACE "^[^/]*-Linux/" "")
+  file(REMOVE_RECURSE "${WORK}/extracted")
+  expect_same("${when}: ${archive} holds" "${found}" "${ARGN}")
 endfunction()
 
 # touch(<file>...): files of SOURCE, later than anything built from them; make compares whole seconds in places.

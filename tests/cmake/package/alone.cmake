@@ -1,0 +1,41 @@
+# The generator by itself, in every way in which cpack is told a generator.
+prepare(plain)
+cpack(cpack -G VMIMAGE)
+expect_calls("cpack -G VMIMAGE" "^build .* --stem ${NAME} --tree .* --quiet$")
+expect_package("cpack -G VMIMAGE" ${IMAGE})
+expect_contents("cpack -G VMIMAGE" ${NAME} /usr/bin/service /etc/service.conf)
+expect_recipe(${NAME} /usr/bin/service command 0)
+expect_recipe(${NAME} service-vm name)
+if(EXISTS "${WORK}/prefix")
+  fail("cpack installed into the user's prefix")
+endif()
+
+# Again, and into another folder.
+cpack(cpack -G VMIMAGE)
+expect_package("cpack twice" ${IMAGE})
+cpack(cpack -G VMIMAGE -B "${WORK}/other folder")
+file(GLOB found RELATIVE "${WORK}/other folder" "${WORK}/other folder/*.*")
+expect_same("another folder" "${found}" "${IMAGE}")
+
+# CPACK_GENERATOR from the command line; the project's own goes on being a tar archive.
+prepare(plain)
+cpack(cpack -D CPACK_GENERATOR=VMIMAGE)
+expect_package("cpack -D" ${IMAGE})
+prepare(plain)
+cpack(cpack -G TGZ)
+expect_package("cpack -G TGZ" ${ARCHIVE})
+expect_calls("cpack -G TGZ")
+
+# The project says it, and the build has a target for that.
+prepare(generator)
+cpack(cpack)
+expect_package("CPACK_GENERATOR in the project" ${IMAGE} ${ARCHIVE})
+prepare(generator)
+build(package --target package)
+expect_package("the target package" ${IMAGE} ${ARCHIVE})
+prepare(cpack-first)
+cpack(cpack -G VMIMAGE)
+expect_package("include(CPack) before vm_image()" ${IMAGE})
+configure(configure)
+cpack(cpack -G VMIMAGE)
+expect_package("include(CPack) before vm_image(), configured again" ${IMAGE})

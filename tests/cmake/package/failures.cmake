@@ -1,0 +1,25 @@
+# What goes wrong makes cpack fail, with the reason, and leaves what was there.
+prepare(plain)
+cpack(cpack -G VMIMAGE)
+file(SHA256 "${BUILD}/${NAME}.qcow2" before)
+set(ENV{VMIMAGE_STAND_IN_FAILS} service)
+cpack(vmimage-fails -G VMIMAGE)
+unset(ENV{VMIMAGE_STAND_IN_FAILS})
+file(SHA256 "${BUILD}/${NAME}.qcow2" after)
+expect_same("the package that was there" "${after}" "${before}")
+expect_package("vmimage failed" ${IMAGE})
+
+prepare(several)
+set(ENV{VMIMAGE_STAND_IN_FAILS} admin-vm)
+cpack(vmimage-fails -G VMIMAGE)
+unset(ENV{VMIMAGE_STAND_IN_FAILS})
+expect_package("the second of several images failed")
+
+prepare(no-image)
+cpack(no-image -G VMIMAGE)
+expect_package("no image")
+cpack(cpack -G TGZ)
+expect_package("no image" ${ARCHIVE})
+
+prepare(plain)
+cpack(source-package -G VMIMAGE --config CPackSourceConfig.cmake)

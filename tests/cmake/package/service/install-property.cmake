@@ -1,0 +1,1 @@
+set_property(INSTALL "bin/service" PROPERTY CPACK_START_MENU_SHORTCUTS "Service")
