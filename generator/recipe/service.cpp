@@ -109,8 +109,8 @@ std::uint64_t parse_size(const std::string& text) {
   double number = 0;
   const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), number);
   const std::uint64_t unit = unit_of(std::string(end, text.data() + text.size()));
-  const bool good = problem == std::errc{} && unit != 0 && std::isfinite(number) && number > 0 &&
-                    number * static_cast<double>(unit) < 0x1p60;
+  const bool good = problem == std::errc{} && unit != 0 && std::isfinite(number) &&
+                    number * static_cast<double>(unit) >= 1 && number * static_cast<double>(unit) < 0x1p60;
   if (!good)
     throw invalid(fmt::format("invalid size '{}'", text),
                   "write a number with K, M, G or T (powers of 1024), like 512M");

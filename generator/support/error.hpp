@@ -13,11 +13,15 @@ enum class ErrorKind {
   Interrupted = 130,  ///< the user or the system asked us to stop (128 + SIGINT)
 };
 
+/// `text` with control characters shown as '?': names that end up in messages may hold any byte, and a message
+/// is one line.
+std::string one_line(std::string text);
+
 /// `message` is one line: "failed to <verb> <thing> '<name>': <cause>"; `hint` says what to do, or is empty.
 class Error : public std::runtime_error {
  public:
   Error(ErrorKind kind, const std::string& message, std::string hint = {})
-      : std::runtime_error(message), kind_(kind), hint_(std::move(hint)) {}
+      : std::runtime_error(one_line(message)), kind_(kind), hint_(std::move(hint)) {}
 
   ErrorKind kind() const { return kind_; }
   const std::string& hint() const { return hint_; }

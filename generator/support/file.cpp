@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <sstream>
+#include <vector>
 
 #include "support/error.hpp"
 #include "support/process.hpp"
@@ -40,7 +41,28 @@ void write_all(int fd, std::string_view bytes, const fs::path& path) {
   }
 }
 
-/// Copies [from, to) of one file into the same place of the other, inside the kernel.
+/// What the kernel cannot copy by itself, such as from one file system to another.
+void copy_by_hand(int in, int out, off_t from, off_t to, const fs::path& target) {
+  std::vector<char> buffer(1 << 20);
+  while (from < to) {
+    check_interrupt();
+    const auto wanted = static_cast<std::size_t>(std::min<off_t>(to - from, 1 << 20));
+    const auto got = ::pread(in, buffer.data(), wanted, from);
+    if (got < 0)
+      throw_errno("read the source of " + quoted(target));
+    if (got == 0)
+      break;
+    for (ssize_t done = 0; done < got;) {
+      const auto put = ::pwrite(out, buffer.data() + done, static_cast<std::size_t>(got - done), from + done);
+      if (put < 0)
+        throw_errno("write " + quoted(target));
+      done += put;
+    }
+    from += got;
+  }
+}
+
+/// Copies [from, to) of one file into the same place of the other, inside the kernel where that is possible.
 void copy_range(int in, int out, off_t from, off_t to, const fs::path& target) {
   off_t in_at = from;
   off_t out_at = from;
@@ -48,6 +70,8 @@ void copy_range(int in, int out, off_t from, off_t to, const fs::path& target) {
     check_interrupt();
     const auto chunk = std::min<off_t>(to - in_at, 64 << 20);
     const auto copied = ::copy_file_range(in, &in_at, out, &out_at, static_cast<std::size_t>(chunk), 0);
+    if (copied < 0 && (errno == EXDEV || errno == ENOSYS || errno == EOPNOTSUPP || errno == EINVAL))
+      return copy_by_hand(in, out, in_at, to, target);
     if (copied < 0)
       throw_errno("write " + quoted(target));
     if (copied == 0)
@@ -67,8 +91,13 @@ fs::path xdg(const char* variable, const char* fallback_under_home) {
 }  // namespace
 
 std::string read_file(const fs::path& path) {
+  std::error_code ignored;
+  if (fs::is_directory(path, ignored)) {
+    errno = EISDIR;
+    throw_errno("open " + quoted(path));
+  }
   std::ifstream stream(path, std::ios::binary);
-  if (!stream || fs::is_directory(path))
+  if (!stream)
     throw_errno("open " + quoted(path));
   std::ostringstream text;
   text << stream.rdbuf();

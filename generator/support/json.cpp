@@ -39,6 +39,8 @@ json parse_json(const std::string& text, const std::string& where) {
     throw invalid(fmt::format("{}: line {}, column {}: not valid JSON ({})", where, line, column,
                               cut ? "the file ends in the middle" : "unexpected character"),
                   cut ? "the file may have been cut: make it again" : "");
+  } catch (const json::exception&) {
+    throw invalid(where + ": not valid JSON (a number is too large)");
   }
 }
 
