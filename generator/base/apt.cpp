@@ -28,6 +28,17 @@ bool ends_with_security(const std::string& suite) {
   return suite.ends_with("-security");
 }
 
+/// A suite that is not there is the user's mistake, everything else the network's.
+[[noreturn]] void explain_update(const support::Error& error, const std::vector<std::string>& sources) {
+  if (error.hint().find("does not have a Release file") == std::string::npos)
+    throw error;
+  std::istringstream words(sources.at(0));
+  std::string word, archive, suite;
+  words >> word >> archive >> suite;
+  throw support::invalid(fmt::format("unknown Debian suite '{}': {} does not have it", suite, archive),
+                         "name one that it has, like debian:bookworm");
+}
+
 }  // namespace
 
 std::vector<std::string> sources_for_suite(const std::string& targets, const std::string& suite) {
@@ -73,7 +84,11 @@ Apt::Apt(const std::vector<std::string>& sources, const fs::path& folder) : fold
     fs::create_directories(folder_ / name);
   support::write_file_atomic(folder_ / "status", "");
   support::write_file_atomic(folder_ / "etc/sources.list", fmt::format("{}\n", fmt::join(sources, "\n")));
-  run({"apt-get", "update", "-q"});
+  try {
+    run({"apt-get", "update", "-q"});
+  } catch (const support::Error& error) {
+    explain_update(error, sources);
+  }
 }
 
 std::string Apt::run(std::vector<std::string> argv) const {

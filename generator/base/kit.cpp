@@ -30,11 +30,30 @@ const std::vector<std::string> kInitrdModules{
     "virtio_pci", "virtio_blk",  "scsi_common",           "scsi_mod",
     "sd_mod",     "virtio_scsi"};
 
-fs::path find_module(const fs::path& tree, const std::string& name) {
+/// Newer suites ship under /usr what older ones had at the root.
+fs::path merged(const fs::path& tree, const fs::path& path) {
+  return fs::exists(tree / "usr" / path) ? tree / "usr" / path : tree / path;
+}
+
+/// The modules of these names as insmod of busybox takes them (newer suites compress theirs); without those
+/// that are built into this kernel.
+std::vector<std::pair<std::string, std::string>> load_modules(const fs::path& tree,
+                                                              const std::vector<std::string>& names) {
+  std::map<std::string, fs::path> files;
   for (const auto& file : fs::recursive_directory_iterator(tree))
-    if (file.path().filename() == name + ".ko")
-      return file.path();
-  throw failure("failed to find the kernel module '" + name + "' in the kernel package");
+    files[file.path().filename().string()] = file.path();
+  const std::string built_in = support::read_file(tree / "modules.builtin");
+  std::vector<std::pair<std::string, std::string>> modules;
+  for (const auto& name : names) {
+    if (const auto plain = files.find(name + ".ko"); plain != files.end())
+      modules.emplace_back(name, support::read_file(plain->second));
+    else if (const auto packed = files.find(name + ".ko.xz"); packed != files.end())
+      modules.emplace_back(
+          name, run_checked({.argv = {"xz", "--decompress", "--stdout", packed->second.string()}}));
+    else if (built_in.find("/" + name + ".ko\n") == std::string::npos)
+      throw failure("failed to find the kernel module '" + name + "' in the kernel package");
+  }
+  return modules;
 }
 
 std::string make_initrd(const fs::path& modules, const fs::path& busybox) {
@@ -45,9 +64,8 @@ std::string make_initrd(const fs::path& modules, const fs::path& busybox) {
   members.push_back({.path = "dev/console", .mode = 020600, .content = {}, .major = 5, .minor = 1});
   members.push_back({.path = "bin/busybox", .mode = 0100755, .content = support::read_file(busybox)});
   members.push_back({.path = "init", .mode = 0100755, .content = std::string(guest::file("initrd-init"))});
-  for (const auto& name : kInitrdModules)
-    members.push_back(
-        {.path = "lib/" + name + ".ko", .content = support::read_file(find_module(modules, name))});
+  for (const auto& [name, content] : load_modules(modules, kInitrdModules))
+    members.push_back({.path = "lib/" + name + ".ko", .content = content});
   return support::write_cpio(members);
 }
 
@@ -73,11 +91,10 @@ void make_grub_core(const fs::path& grub_modules, const fs::path& uki, const fs:
 }
 
 /// The full set for the init systems that load by name: compressed, because most of it is never read.
-void make_module_tree(const fs::path& package_tree, const std::string& version, const fs::path& output) {
+void make_module_tree(const fs::path& modules, const std::string& version, const fs::path& output) {
   const fs::path target = output / "lib/modules" / version;
   fs::create_directories(target.parent_path());
-  fs::copy(package_tree / "lib/modules" / version, target,
-           fs::copy_options::recursive | fs::copy_options::copy_symlinks);
+  fs::copy(modules, target, fs::copy_options::recursive | fs::copy_options::copy_symlinks);
   std::vector<std::string> files;
   for (const auto& file : fs::recursive_directory_iterator(target))
     if (file.path().extension() == ".ko")
@@ -85,7 +102,8 @@ void make_module_tree(const fs::path& package_tree, const std::string& version, 
   std::sort(files.begin(), files.end());
   std::vector<std::string> argv{"zstd", "-q", "-10", "-T0", "--rm"};
   argv.insert(argv.end(), files.begin(), files.end());
-  run_checked({.argv = argv});
+  if (!files.empty())
+    run_checked({.argv = argv});
   run_checked({.argv = {"depmod", "-b", output.string(), version}});
 }
 
@@ -107,14 +125,14 @@ void make_kit(const std::string& suite, const std::optional<std::string>& mirror
     packages.push_back(package_json(deb));
   }
   const std::string version = kernel_package.substr(std::string("linux-image-").size());
-  const fs::path modules = tree / "lib/modules" / version;
+  const fs::path modules = merged(tree, fs::path("lib/modules") / version);
   fs::copy(tree / "boot" / ("vmlinuz-" + version), folder / "vmlinuz");
-  fs::copy(tree / "bin/busybox", folder / "busybox");
+  fs::copy(merged(tree, "bin/busybox"), folder / "busybox");
   fs::copy(tree / "usr/lib/grub/i386-pc/boot.img", folder / "boot.img");
   support::write_file_atomic(folder / "initrd", make_initrd(modules, folder / "busybox"));
   fs::create_directory(folder / "plain");
-  for (const auto& name : minimal_modules())
-    fs::copy(find_module(modules, name), folder / "plain" / (name + ".ko"));
+  for (const auto& [name, content] : load_modules(modules, minimal_modules()))
+    support::write_file_atomic(folder / "plain" / (name + ".ko"), content);
   disk::write_uki({.stub = tree / "usr/lib/systemd/boot/efi/linuxx64.efi.stub",
                    .kernel = folder / "vmlinuz",
                    .initrd = folder / "initrd",
@@ -122,7 +140,7 @@ void make_kit(const std::string& suite, const std::optional<std::string>& mirror
                    .os_release = fmt::format("ID=vmimage\nNAME=VMImage\nVERSION_ID={}\n", version)},
                   folder / "uki.efi");
   make_grub_core(tree / "usr/lib/grub/i386-pc", folder / "uki.efi", folder / "core.img");
-  make_module_tree(tree, version, folder / "modules");
+  make_module_tree(modules, version, folder / "modules");
   const support::json description{{"kernel_version", version},
                                   {"packages", packages},
                                   {"uki_sha256", support::sha256_file(folder / "uki.efi")},
@@ -138,8 +156,8 @@ std::string kernel_command_line() {
 }
 
 const std::vector<std::string>& minimal_modules() {
-  static const std::vector<std::string> names{"failover",   "net_failover", "virtio_net",
-                                              "virtio-rng", "qemu_fw_cfg",  "button",     "evdev"};
+  static const std::vector<std::string> names{"failover",    "net_failover", "virtio_net", "virtio-rng",
+                                              "qemu_fw_cfg", "button",       "evdev"};
   return names;
 }
 
