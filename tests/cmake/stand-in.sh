@@ -4,6 +4,9 @@
 set -eu
 
 [ -z "${VMIMAGE_STAND_IN_LOG:-}" ] || echo "$*" >>"$VMIMAGE_STAND_IN_LOG"
+if [ "$1" = boot ]; then
+  [ -z "${VMIMAGE_STAND_IN_FAILS:-}" ] || { echo "vmimage: failed to boot '$2'" >&2; exit 1; }
+fi
 [ "$1" = build ] || exit 0
 
 recipe=$2
