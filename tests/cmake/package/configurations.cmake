@@ -1,0 +1,11 @@
+# A generator of several configurations: each has its own images.
+prepare(plain)
+build(build --config Release)
+take_calls(ignored)
+cpack(cpack -G VMIMAGE -C Release)
+expect_calls("cpack -C Release" "^build .* --stem ${NAME} --tree .*")
+expect_contents("cpack -C Release" ../${NAME} /usr/bin/service /etc/service.conf)
+expect_package("cpack -C Release" ${IMAGE})
+file(REMOVE "${BUILD}/${NAME}.qcow2" "${BUILD}/${NAME}.json")
+cpack(no-configuration -G VMIMAGE -C Relaese)
+expect_package("unknown configuration")
