@@ -98,7 +98,8 @@ std::string to_json(const Manifest& manifest) {
                         {"command_line", manifest.boot.command_line}}},
                       {"packages", packages_json(manifest.packages)},
                       {"files", files_json(manifest.files)}};
-  return document.dump(2) + "\n";
+  // A file's name may be any bytes, and JSON is UTF-8: what is not gets U+FFFD.
+  return document.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
 }
 
 }  // namespace vmimage::recipe

@@ -21,10 +21,24 @@ const std::regex kPackage("[a-z0-9][a-z0-9+.-]+(:[a-z0-9-]+)?");  // Debian Poli
 const std::regex kBase("debian:[a-z][a-z0-9-]*|minimal");
 const std::regex kVariable("[A-Za-z_][A-Za-z0-9_]*");
 
+constexpr std::size_t kLongestName = 256;  // std::regex recurses for each character
+
 void require(Fields& fields, const std::string& key, const std::string& text, const std::regex& pattern,
              const std::string& what, const std::string& hint) {
+  if (text.size() > kLongestName)
+    fields.fail(key, fmt::format("'{}…' is too long for a {}", text.substr(0, 32), what), hint);
   if (!std::regex_match(text, pattern))
     fields.fail(key, fmt::format("'{}' is no {}", text, what), hint);
+}
+
+/// Text that ends up in a line of another file.
+std::string read_line(Fields& fields, const std::string& key, std::size_t longest) {
+  const std::string text = fields.string(key);
+  if (std::any_of(text.begin(), text.end(), [](unsigned char c) { return c < ' ' || c == 127; }))
+    fields.fail(key, "holds a line break or another control character");
+  if (text.size() > longest)
+    fields.fail(key, fmt::format("has {} bytes, must be at most {}", text.size(), longest));
+  return text;
 }
 
 std::uint64_t read_size(Fields& fields, const std::string& key) {
@@ -128,7 +142,8 @@ Recipe parse_recipe(const std::string& text, const std::string& where, const fs:
   Recipe recipe;
   recipe.name = fields.string("name");
   require(fields, "name", recipe.name, kName, "image name", "use letters, digits and . _ + -");
-  recipe.version = fields.string("image_version", recipe.version);
+  if (fields.has("image_version"))
+    recipe.version = read_line(fields, "image_version", 128);
   recipe.base = fields.string("base", recipe.base);
   require(fields, "base", recipe.base, kBase, "known base",
           "known are debian:<suite> (like debian:bookworm) and minimal");
@@ -148,7 +163,7 @@ Recipe parse_recipe(const std::string& text, const std::string& where, const fs:
     recipe.disk = read_size(fields, "disk");
   read_formats(fields, recipe);
   if (fields.has("mirror"))
-    recipe.mirror = fields.string("mirror");
+    recipe.mirror = read_line(fields, "mirror", 4096);
   if (recipe.base == "minimal" && !recipe.packages.empty())
     fields.fail("packages", "the base 'minimal' has no package manager",
                 "use a debian base, or leave the packages out");
