@@ -14,19 +14,40 @@ namespace fs = std::filesystem;
 
 namespace {
 
-// Half-made entries live here; after a crash they are leftovers, removed by prune().
+// Entries that are being made or removed live here, each as <kind>-<key> under the lock of that name. After a
+// crash they are leftovers, which the next one to make that entry removes, or prune().
 constexpr const char* kUnfinished = "tmp";
 constexpr const char* kLocks = "locks";
 
 std::uint64_t disk_usage(const fs::path& folder) {
   std::uint64_t bytes = 0;
-  for (const auto& file : fs::recursive_directory_iterator(folder)) {
+  std::error_code gone;  // somebody else may prune meanwhile
+  for (fs::recursive_directory_iterator file(folder, gone), end; !gone && file != end; file.increment(gone)) {
     struct stat status {};
-    if (::lstat(file.path().c_str(), &status) == 0)
+    if (::lstat(file->path().c_str(), &status) == 0)
       bytes += static_cast<std::uint64_t>(status.st_blocks) * 512;
   }
   return bytes;
 }
+
+/// An empty folder, removed with all it holds at the end of the scope.
+class WorkFolder {
+ public:
+  explicit WorkFolder(fs::path path) : path_(std::move(path)) {
+    fs::remove_all(path_);
+    fs::create_directories(path_);
+  }
+  ~WorkFolder() {
+    std::error_code ignored;
+    fs::remove_all(path_, ignored);
+  }
+  WorkFolder(const WorkFolder&) = delete;
+  WorkFolder& operator=(const WorkFolder&) = delete;
+  const fs::path& path() const { return path_; }
+
+ private:
+  fs::path path_;
+};
 
 void touch(const fs::path& folder) {
   ::utimensat(AT_FDCWD, folder.c_str(), nullptr, 0);
@@ -54,18 +75,15 @@ fs::path Cache::entry(const std::string& kind, const std::string& key,
   const support::FileLock lock(root_ / kLocks / (kind + "-" + key));
   if (fs::exists(folder))
     return folder;  // somebody made it while we waited
-  fs::create_directories(root_ / kUnfinished);
   fs::create_directories(folder.parent_path());
-  {
-    const support::TempDir work(root_ / kUnfinished, kind + "-");
-    const fs::path content = work.path() / "entry";
-    fs::create_directory(content);
-    make(content);
-    std::error_code problem;
-    fs::rename(content, folder, problem);
-    if (problem)
-      throw support::failure("failed to write '" + folder.string() + "': " + problem.message());
-  }
+  const WorkFolder work(root_ / kUnfinished / (kind + "-" + key));
+  const fs::path content = work.path() / "entry";
+  fs::create_directory(content);
+  make(content);
+  std::error_code problem;
+  fs::rename(content, folder, problem);
+  if (problem)
+    throw support::failure("failed to write '" + folder.string() + "': " + problem.message());
   return folder;
 }
 
@@ -89,7 +107,17 @@ std::vector<Cache::Usage> Cache::usage() const {
   return list;
 }
 
+void Cache::remove_leftovers() const {
+  std::error_code none;
+  for (const auto& work : fs::directory_iterator(root_ / kUnfinished, none)) {
+    const support::FileLock lock(root_ / kLocks / work.path().filename(), support::FileLock::Wait::No);
+    if (lock.held())
+      fs::remove_all(work.path());
+  }
+}
+
 std::vector<Cache::Usage> Cache::prune(std::uint64_t limit) const {
+  remove_leftovers();
   std::vector<Usage> list = usage();
   std::uint64_t total = 0;
   for (const auto& entry : list)
@@ -100,7 +128,7 @@ std::vector<Cache::Usage> Cache::prune(std::uint64_t limit) const {
       break;
     const support::FileLock lock(root_ / kLocks / (entry.kind + "-" + entry.key));
     // Renamed first, so that nobody sees half an entry; who has its files open keeps them.
-    const support::TempDir grave(root_ / kUnfinished, "pruned-");
+    const WorkFolder grave(root_ / kUnfinished / (entry.kind + "-" + entry.key));
     std::error_code problem;
     fs::rename(place(entry.kind, entry.key), grave.path() / "entry", problem);
     if (problem)

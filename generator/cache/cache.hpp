@@ -28,11 +28,13 @@ class Cache {
     std::int64_t last_used = 0;  ///< seconds since the epoch
   };
   std::vector<Usage> usage() const;  ///< least recently used first
-  /// Removes least recently used entries until at most `limit` bytes are left; returns what went.
+  /// Removes least recently used entries until at most `limit` bytes are left, and what interrupted runs left
+  /// half made; returns the entries that went.
   std::vector<Usage> prune(std::uint64_t limit) const;
 
  private:
   std::filesystem::path place(const std::string& kind, const std::string& key) const;
+  void remove_leftovers() const;
   std::filesystem::path root_;
 };
 

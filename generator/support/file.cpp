@@ -181,12 +181,20 @@ void copy_sparse(const fs::path& from, const fs::path& to) {
   }
 }
 
-FileLock::FileLock(const fs::path& path) {
-  fs::create_directories(path.parent_path());
+FileLock::FileLock(const fs::path& path, Wait wait) {
+  std::error_code problem;
+  fs::create_directories(path.parent_path(), problem);
+  if (problem)
+    throw failure("failed to create the folder " + quoted(path.parent_path()) + ": " + problem.message());
   fd_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
   if (fd_ < 0)
     throw_errno("open " + quoted(path));
-  while (::flock(fd_, LOCK_EX) != 0) {
+  while (::flock(fd_, wait == Wait::No ? LOCK_EX | LOCK_NB : LOCK_EX) != 0) {
+    if (errno == EWOULDBLOCK) {
+      ::close(fd_);
+      fd_ = -1;
+      return;
+    }
     if (errno != EINTR)
       throw_errno("lock " + quoted(path));
     if (interrupted()) {

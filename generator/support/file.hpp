@@ -53,10 +53,12 @@ void copy_sparse(const fs::path& from, const fs::path& to);
 /// Exclusive advisory lock on a file (flock), held until destruction; waits for it, interruptibly.
 class FileLock {
  public:
-  explicit FileLock(const fs::path& path);
+  enum class Wait { Forever, No };
+  explicit FileLock(const fs::path& path, Wait wait = Wait::Forever);
   ~FileLock();
   FileLock(const FileLock&) = delete;
   FileLock& operator=(const FileLock&) = delete;
+  bool held() const { return fd_ >= 0; }  ///< false only with Wait::No, when somebody else has it
 
  private:
   int fd_ = -1;

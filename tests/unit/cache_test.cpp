@@ -236,7 +236,7 @@ TEST(Cache, PrunesBesideThoseWhoUseIt) {
       ADD_FAILURE() << error.what();
     }
   });
-  for (int i = 0; i < 200; ++i)
+  for (int i = 0; i < 50; ++i)
     cache.entry("disk", std::to_string(i % 5), [](const fs::path& work) { fill(work); });
   done = true;
   pruner.join();
