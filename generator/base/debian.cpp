@@ -60,6 +60,7 @@ const std::vector<std::string> kPackages{"base-files",
                                          "tar",
                                          "tzdata",
                                          "udev",
+                                         "usr-is-merged",
                                          "util-linux"};
 
 // dpkg(1) --path-exclude. Copyright files stay: they are the packages' licences.
@@ -192,7 +193,10 @@ void bootstrap(const std::string& suite, const std::vector<std::string>& sources
                                 "--aptopt=Acquire::Languages none"};
   for (const auto& filter : kPathFilters)
     argv.push_back("--dpkgopt=" + filter);
-  if (!below.empty())
+  if (below.empty())
+    argv.push_back(
+        "--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr");  // else a package with all of Perl does it
+  else
     argv.push_back(fmt::format("--setup-hook=tar-in {} /", support::quote({below.string()})));
   argv.insert(argv.end(), {suite, tar.string()});
   argv.insert(argv.end(), sources.begin(), sources.end());

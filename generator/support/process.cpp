@@ -362,7 +362,8 @@ fs::path find_program(const std::string& name) {
   for (std::size_t start = 0; start <= folders.size();) {
     const auto end = std::min(folders.find(':', start), folders.size());
     const fs::path candidate = fs::path(folders.substr(start, end - start)) / name;
-    if (end > start && fs::is_regular_file(candidate) && ::access(candidate.c_str(), X_OK) == 0)
+    std::error_code unreadable;  // folders on PATH may be closed to us
+    if (end > start && fs::is_regular_file(candidate, unreadable) && ::access(candidate.c_str(), X_OK) == 0)
       return candidate;
     start = end + 1;
   }
