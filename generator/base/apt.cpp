@@ -75,7 +75,7 @@ std::vector<std::string> apt_sources(const std::string& suite, const std::option
                         suite);
   if (sources.empty())
     throw support::invalid("failed to find a Debian archive in this host's apt configuration",
-                           "name one: \"mirror\" in the recipe, or VMIMAGE_MIRROR for CMake");
+                           "name one: \"mirror\" in the recipe");
   return sources;
 }
 
