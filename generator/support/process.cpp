@@ -240,6 +240,16 @@ std::string tail_lines(const std::string& text, int lines) {
   return text.substr(lines < 0 ? at + 1 : 0);
 }
 
+/// From what wait(2) says.
+Result to_result(int status) {
+  Result result;
+  if (WIFSIGNALED(status))
+    result.signal = WTERMSIG(status);
+  else
+    result.exit_status = WEXITSTATUS(status);
+  return result;
+}
+
 std::string describe(const Result& result) {
   if (result.timed_out)
     return "did not finish in time";
@@ -280,11 +290,7 @@ Result run(const Command& command) {
   Result result;
   if (end == Pump::End::Exited) {
     child.wait();
-    const int status = child.native_exit_code();
-    if (WIFSIGNALED(status))
-      result.signal = WTERMSIG(status);
-    else
-      result.exit_status = WEXITSTATUS(status);
+    result = to_result(child.native_exit_code());
   } else {
     end_group(child);
     check_interrupt();
@@ -310,6 +316,76 @@ std::string run_checked(const Command& command) {
   throw failure(fmt::format("{} {}{}{}", fs::path(command.argv[0]).filename().string(), describe(result),
                             cause.empty() ? "" : ": ", cause),
                 hint);
+}
+
+Child::Child(const std::vector<std::string>& argv, Streams streams) {
+  const fs::path program = resolve(argv.at(0));
+  const pid_t self = ::getpid();
+  const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
+  if (null < 0)
+    throw_errno("open '/dev/null'");
+  // Only async-signal-safe calls, as in detach_from_terminal().
+  const auto prepare = [self, null, streams](auto&) {
+    ::dup2(streams.in < 0 ? null : streams.in, STDIN_FILENO);
+    ::dup2(streams.out < 0 ? null : streams.out, STDOUT_FILENO);
+    ::dup2(streams.err < 0 ? null : streams.err, STDERR_FILENO);
+    detach_from_terminal(self);
+  };
+  try {
+    bp::child child = start(argv[0], [&] {
+      return bp::child(bp::exe = program.string(),
+                       bp::args = std::vector<std::string>(argv.begin() + 1, argv.end()),
+                       child_environment({}), bp::extend::on_exec_setup(prepare));
+    });
+    pid_ = child.id();
+    child.detach();
+  } catch (...) {
+    ::close(null);
+    throw;
+  }
+  ::close(null);
+  ended_fd_ = static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0));
+  if (ended_fd_ < 0) {
+    kill();
+    throw_errno("wait for a child");
+  }
+}
+
+Child::~Child() {
+  kill();
+  if (ended_fd_ >= 0)
+    ::close(ended_fd_);
+}
+
+std::optional<Result> Child::wait(std::chrono::milliseconds timeout) {
+  if (result_)
+    return result_;
+  const auto until = Clock::now() + timeout;
+  for (;;) {
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(until - Clock::now()).count();
+    pollfd ended{ended_fd_, POLLIN, 0};
+    const int count = ::poll(&ended, 1, static_cast<int>(std::max<std::int64_t>(left, 0)));
+    if (count == 0)
+      return std::nullopt;
+    if (count > 0)
+      break;
+    if (errno != EINTR)
+      throw_errno("wait for a child");
+  }
+  int status = 0;
+  if (::waitpid(pid_, &status, 0) < 0)
+    throw_errno("wait for a child");
+  result_ = to_result(status);
+  return result_;
+}
+
+void Child::kill() {
+  if (result_)
+    return;
+  ::kill(-pid_, SIGKILL);
+  int status = 0;
+  ::waitpid(pid_, &status, 0);
+  result_ = to_result(status);
 }
 
 pid_t start_detached(const std::vector<std::string>& argv, const fs::path& log) {

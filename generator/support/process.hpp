@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -42,6 +43,35 @@ Result run(const Command& command);
 /// run(), and throws Error unless it exits with 0: "<program> <how it ended>: <last line it said>", with
 /// the tail of its output and the command line to paste as hint. Returns standard output.
 std::string run_checked(const Command& command);
+
+/// A program that runs beside us, in a process group of its own and with no descriptor of ours but those
+/// given; killed when this object goes, or when the thread that made it ends.
+class Child {
+ public:
+  /// Descriptors for its streams, which stay ours; -1: /dev/null.
+  struct Streams {
+    int in = -1;
+    int out = -1;
+    int err = -1;
+  };
+  Child(const std::vector<std::string>& argv, Streams streams);
+  ~Child();
+  Child(const Child&) = delete;
+  Child& operator=(const Child&) = delete;
+
+  pid_t pid() const { return pid_; }
+  /// A descriptor that becomes readable when it has ended (for poll loops).
+  int ended_fd() const { return ended_fd_; }
+  /// How it ended (without output), waiting for that at most so long; nothing while it runs. Not cut short by
+  /// an interrupt.
+  std::optional<Result> wait(std::chrono::milliseconds timeout);
+  void kill();
+
+ private:
+  pid_t pid_ = -1;
+  int ended_fd_ = -1;
+  std::optional<Result> result_;
+};
 
 /// Starts a daemon: own session, streams appended to `log`, not killed with us. Returns its pid.
 pid_t start_detached(const std::vector<std::string>& argv, const std::filesystem::path& log);
