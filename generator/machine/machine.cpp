@@ -25,17 +25,6 @@ void add(Argv& argv, const std::string& option, const std::string& text) {
   argv.push_back(text);
 }
 
-void add_processor(Argv& argv, const Machine& machine) {
-  const bool kvm = machine.accelerator == Accelerator::Kvm;
-  // No system management mode: the firmware used here does not need it, and entering it is slow.
-  add(argv, "-machine", "q35,smm=off,vmport=off,graphics=off");
-  add(argv, "-accel", kvm ? "kvm" : "tcg");
-  // Without five-level page tables: TCG walks them in software, and no guest here has memory for them.
-  add(argv, "-cpu", kvm ? "host" : "max,la57=off");
-  add(argv, "-smp", std::to_string(machine.size.cpus));
-  add(argv, "-m", fmt::format("{}M", (machine.size.memory + (1 << 20) - 1) >> 20));
-}
-
 void add_firmware(Argv& argv, const Machine& machine) {
   if (machine.firmware == Firmware::Uefi) {
     add(argv, "-drive", "if=pflash,unit=0,format=raw,readonly=on,file=" + value(machine.uefi_code.string()));
@@ -54,14 +43,14 @@ void add_disk(Argv& argv, const Machine& machine) {
           value(machine.disk.string()));
   switch (machine.bus) {
     case DiskBus::VirtioBlk:
-      add(argv, "-device", "virtio-blk-pci,drive=disk,bootindex=0");
+      add(argv, "-device", "virtio-blk-pci,drive=disk,bootindex=1");
       break;
     case DiskBus::VirtioScsi:
       add(argv, "-device", "virtio-scsi-pci,id=scsi");
-      add(argv, "-device", "scsi-hd,bus=scsi.0,drive=disk,bootindex=0");
+      add(argv, "-device", "scsi-hd,bus=scsi.0,drive=disk,bootindex=1");
       break;
     case DiskBus::Nvme:
-      add(argv, "-device", "nvme,drive=disk,serial=vmimage,bootindex=0");
+      add(argv, "-device", "nvme,drive=disk,serial=vmimage,bootindex=1");
       break;
   }
 }
@@ -117,11 +106,25 @@ DiskBus parse_disk_bus(const std::string& text) {
   throw invalid(fmt::format("'{}' is no known disk bus", text), "known are virtio-blk, virtio-scsi and nvme");
 }
 
+std::vector<std::string> processor_argv(const Machine& machine) {
+  Argv argv;
+  const bool kvm = machine.accelerator == Accelerator::Kvm;
+  // No system management mode: the firmware used here does not need it, and entering it is slow.
+  add(argv, "-machine", "q35,smm=off,vmport=off,graphics=off");
+  add(argv, "-accel", kvm ? "kvm" : "tcg");
+  // Without five-level page tables: TCG walks them in software, and no guest here has memory for them.
+  add(argv, "-cpu", kvm ? "host" : "max,la57=off");
+  add(argv, "-smp", std::to_string(machine.size.cpus));
+  add(argv, "-m", fmt::format("{}M", (machine.size.memory + (1 << 20) - 1) >> 20));
+  return argv;
+}
+
 std::vector<std::string> qemu_argv(const Machine& machine) {
   Argv argv{"qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none"};
   add(argv, "-name", "guest=" + value(machine.name));
   add(argv, "-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny");
-  add_processor(argv, machine);
+  for (const auto& word : processor_argv(machine))
+    argv.push_back(word);
   add_firmware(argv, machine);
   add_disk(argv, machine);
   add_network(argv, machine);

@@ -53,4 +53,8 @@ struct Machine {
 /// The command line, program first. Source: qemu-system-x86_64(1) of QEMU 7.2.
 std::vector<std::string> qemu_argv(const Machine& machine);
 
+/// Its part about machine type, accelerator, processors and memory: what a probe of an accelerator has to
+/// try.
+std::vector<std::string> processor_argv(const Machine& machine);
+
 }  // namespace vmimage::machine

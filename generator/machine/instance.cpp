@@ -1,0 +1,262 @@
+#include "machine/instance.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <fstream>
+#include <regex>
+
+#include "inspect/image.hpp"
+#include "machine/firmware.hpp"
+#include "machine/health.hpp"
+#include "support/error.hpp"
+
+namespace vmimage::machine {
+
+namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+using namespace std::chrono_literals;
+using support::failure;
+
+namespace {
+
+// A guest whose network comes up while an attempt waits answers the next one sooner than this one, so most
+// attempts are short; every fourth gives a slow service time.
+constexpr std::array<std::chrono::milliseconds, 4> kAttempts{300ms, 300ms, 300ms, 3s};
+constexpr std::chrono::milliseconds kBetweenAttempts{50};
+// The button is pressed again because a guest that has not yet loaded its driver does not notice it.
+constexpr std::chrono::milliseconds kBetweenPresses{2000};
+constexpr std::chrono::milliseconds kQmpStart{10s};
+
+std::string image_format(const fs::path& disk) {
+  const std::string text =
+      support::run_checked({.argv = {"qemu-img", "info", "--output=json", disk.string()}});
+  return support::parse_json(text, "qemu-img").at("format").get<std::string>();
+}
+
+/// A new, empty file for a program to append to; -1 on none.
+int open_log(const fs::path& path) {
+  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0644);
+  if (fd < 0)
+    support::throw_errno(fmt::format("write '{}'", path.string()));
+  return fd;
+}
+
+std::string last_line(const std::string& text) {
+  const auto end = text.find_last_not_of(" \r\n");
+  if (end == std::string::npos)
+    return {};
+  const auto start = text.find_last_of('\n', end);
+  return text.substr(start == std::string::npos ? 0 : start + 1,
+                     end - (start == std::string::npos ? 0 : start + 1) + 1);
+}
+
+/// QEMU's reasons (RunState's ShutdownCause) in words.
+std::string describe_shutdown(const std::string& reason) {
+  if (reason == "guest-shutdown")
+    return "it powered itself off";
+  if (reason == "guest-reset" || reason == "subsystem-reset")
+    return "it reset itself";
+  if (reason == "guest-panic")
+    return "its kernel panicked";
+  return fmt::format("QEMU says '{}'", reason);
+}
+
+}  // namespace
+
+Image open_image(const fs::path& path, Firmware firmware) {
+  Image image;
+  image.disk = fs::absolute(inspect::image_of(path));
+  image.manifest = inspect::load_manifest(image.disk);
+  image.format = image_format(image.disk);
+  if (firmware == Firmware::Direct) {
+    const inspect::BootFiles files = inspect::boot_files(image.disk, image.manifest);
+    image.kernel = DirectKernel{files.kernel, files.initrd, files.command_line};
+  }
+  return image;
+}
+
+std::string host_name(const std::string& name) {
+  std::string result;
+  for (const char c : name.substr(0, 63)) {
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+    if (plain || !result.empty())
+      result += plain ? c : '-';
+  }
+  while (!result.empty() && result.back() == '-')
+    result.pop_back();
+  return result.empty() ? "vm" : result;
+}
+
+std::string last_lines(const std::string& log, int lines) {
+  // Without control sequences (ECMA-48), which would move this terminal's cursor.
+  static const std::regex control("\x1b(\\[[0-?]*[ -/]*[@-~]|[^\\[])|[\x01-\x08\x0b-\x1f\x7f]");
+  const std::size_t window = 64 * 1024;
+  const std::string plain =
+      std::regex_replace(log.size() > window ? log.substr(log.size() - window) : log, control, std::string());
+  const std::size_t end = plain.find_last_not_of(" \n") + 1;
+  std::size_t start = end;
+  while (start > 0 && !(plain[start - 1] == '\n' && --lines == 0))
+    --start;
+  return plain.substr(start, end - start);
+}
+
+Instance::Instance(const Image& image, const InstanceOptions& options, support::Child::Streams console)
+    : options_(options), health_(image.manifest.health) {
+  const bool streams = console.in >= 0 || console.out >= 0;
+  serial_log_ =
+      options_.serial_log.empty() ? folder_.path() / "serial.log" : fs::absolute(options_.serial_log);
+  make_disk(image);
+  write_settings();
+  Machine machine = describe(image);
+  if (streams)
+    machine.serial_log.clear();
+  else
+    ::close(open_log(serial_log_));  // empty, and an error of ours when it cannot be written
+  console.err = open_log(folder_.path() / "qemu.log");
+  try {
+    child_.emplace(qemu_argv(machine), console);
+  } catch (...) {
+    ::close(console.err);
+    throw;
+  }
+  ::close(console.err);
+  // QEMU makes the socket early; when it ends instead, its reason is told rather than that of the socket.
+  const auto until = Clock::now() + kQmpStart;
+  while (!fs::exists(machine.qmp_socket)) {
+    support::check_interrupt();
+    if (const auto cause = ended(5ms))
+      throw failure(fmt::format("failed to start the machine: {}", *cause));
+    if (Clock::now() >= until)
+      throw failure("failed to start the machine: QEMU does not answer");
+  }
+  try {
+    qmp_.emplace(machine.qmp_socket, kQmpStart);
+  } catch (const support::Error&) {
+    if (const auto cause = ended(1s))
+      throw failure(fmt::format("failed to start the machine: {}", *cause));
+    throw;
+  }
+}
+
+Machine Instance::describe(const Image& image) {
+  Machine machine;
+  machine.name = options_.name;
+  machine.disk = folder_.path() / "disk.qcow2";
+  machine.size = options_.size;
+  machine.accelerator = options_.accelerator;
+  machine.firmware = options_.firmware;
+  machine.bus = options_.bus;
+  machine.kernel = image.kernel;
+  machine.qmp_socket = folder_.path() / "qmp";
+  machine.serial_log = serial_log_;
+  machine.settings = folder_.path() / "environment";
+  for (const auto& port : image.manifest.ports)
+    machine.forwards.push_back({.guest = port});
+  if (options_.firmware == Firmware::Uefi) {
+    const UefiFiles files = find_uefi();
+    machine.uefi_code = files.code;
+    machine.uefi_variables = folder_.path() / "uefi-variables";
+    fs::copy_file(files.variables, machine.uefi_variables);
+  }
+  return machine;
+}
+
+void Instance::make_disk(const Image& image) {
+  support::run_checked({.argv = {"qemu-img", "create", "-q", "-f", "qcow2", "-F", image.format, "-b",
+                                 image.disk.string(), (folder_.path() / "disk.qcow2").string()}});
+}
+
+void Instance::write_settings() {
+  std::string text;
+  for (const auto& [key, value] : options_.environment)
+    text += key + "=" + value + "\n";
+  support::write_file_atomic(folder_.path() / "environment", text, 0600);
+}
+
+std::uint16_t Instance::host_port(const recipe::Port& port) {
+  return forwarded_port(*qmp_, port);
+}
+
+std::string Instance::last_words() const {
+  return last_line(support::read_file(folder_.path() / "qemu.log"));
+}
+
+std::optional<std::string> Instance::ended(std::chrono::milliseconds wait) {
+  const auto result = child_->wait(wait);
+  if (!result)
+    return std::nullopt;
+  if (qmp_)
+    for (const auto& event : qmp_->take_events())
+      if (event.at("event") == "SHUTDOWN")
+        shutdown_reason_ = event.at("data").value("reason", std::string("shutdown"));
+  if (result->signal)
+    return fmt::format("QEMU was ended by signal {}", result->signal);
+  if (!result->ok())
+    return fmt::format("QEMU failed with exit status {}: {}", result->exit_status, last_words());
+  return shutdown_reason_ ? describe_shutdown(*shutdown_reason_) : "QEMU ended";
+}
+
+void Instance::wait_healthy(std::chrono::seconds timeout) {
+  if (health_.type == recipe::HealthType::None)
+    return;
+  const std::uint16_t port = host_port({health_.port, recipe::Protocol::Tcp});
+  const Reached reached = [this](std::uint16_t local) { return reached_guest(*qmp_, local); };
+  const auto until = Clock::now() + timeout;
+  std::string cause = "it was not asked";
+  for (std::size_t attempt = 0; Clock::now() < until; ++attempt) {
+    support::check_interrupt();
+    std::optional<std::string> problem;
+    try {
+      problem = check_health(health_, "127.0.0.1", port, kAttempts[attempt % kAttempts.size()], reached);
+    } catch (const support::Error& error) {
+      problem = error.what();  // QEMU has gone while it was asked; told below
+    }
+    if (!problem)
+      return;
+    cause = *problem;
+    if (const auto end = ended(kBetweenAttempts))
+      throw failure(fmt::format("the machine ended before its service was healthy: {}", *end));
+  }
+  throw failure(fmt::format("the service was not healthy within {} s; its last answer to {}: {}",
+                            timeout.count(), recipe::to_string(health_), cause));
+}
+
+void Instance::power_off(std::chrono::seconds timeout) {
+  if (const auto end = ended(0ms))
+    throw failure(fmt::format("the machine ended before its power button was pressed: {}", *end));
+  const auto until = Clock::now() + timeout;
+  while (Clock::now() < until) {
+    support::check_interrupt();
+    try {
+      qmp_->execute("system_powerdown");
+    } catch (const support::Error&) {
+      // It has ended meanwhile, or is too busy to answer.
+    }
+    const auto next = std::min(Clock::now() + kBetweenPresses, until);
+    while (Clock::now() < next) {
+      support::check_interrupt();
+      const auto end = ended(50ms);
+      if (end && shutdown_reason_ != "guest-shutdown")
+        throw failure(fmt::format("the machine did not power off when its button was pressed: {}", *end));
+      if (end)
+        return;
+    }
+  }
+  throw failure(
+      fmt::format("the machine did not power off within {} s of its button being pressed", timeout.count()));
+}
+
+void Instance::end_on_reset() {
+  qmp_->execute("set-action", {{"reboot", "shutdown"}});
+}
+
+std::string Instance::serial_tail(int lines) const {
+  std::ifstream file(serial_log_, std::ios::binary);
+  return last_lines({std::istreambuf_iterator<char>(file), {}}, lines);
+}
+
+}  // namespace vmimage::machine
