@@ -60,6 +60,32 @@ void require_same_suite(const Base& base, const rootfs::Library& library) {
                     host_suite()));
 }
 
+/// rootfs::owning_packages(), remembered for as long as no package is installed or removed: dpkg-query reads
+/// the file lists of all packages, which takes longer than the rest of what is done for a changed service.
+std::map<fs::path, std::string> known_owners(const cache::Cache& cache,
+                                             const std::vector<rootfs::Library>& libraries) {
+  const fs::path database = "/var/lib/dpkg/status";
+  std::error_code absent;
+  const auto changed = fs::last_write_time(database, absent).time_since_epoch().count();
+  if (absent)
+    return rootfs::owning_packages(libraries);
+  support::Digest key;
+  key.add(std::to_string(changed)).add(std::to_string(fs::file_size(database)));
+  for (const auto& library : libraries)
+    key.add(library.path.string());
+  const fs::path entry = cache.entry("owners", key.hex(), [&](const fs::path& folder) {
+    support::json owners = support::json::object();
+    for (const auto& [path, package] : rootfs::owning_packages(libraries))
+      owners[path.string()] = package;
+    support::write_file_atomic(folder / "owners.json", owners.dump());
+  });
+  std::map<fs::path, std::string> owners;
+  const auto known = support::parse_json(support::read_file(entry / "owners.json"), "owners.json");
+  for (const auto& [path, package] : known.items())
+    owners[path] = package;
+  return owners;
+}
+
 /// The base for the recipe, with the packages that the tree's libraries come from; what no package owns, or
 /// what the base has no packages for, goes into the tree.
 Base resolve(const cache::Cache& cache, const Recipe& recipe, rootfs::Tree& tree, const Progress& progress) {
@@ -71,7 +97,7 @@ Base resolve(const cache::Cache& cache, const Recipe& recipe, rootfs::Tree& tree
   const Base plain = base::open_base(cache, recipe.base, {}, recipe.mirror, progress);
   const std::set<std::string> present = names_of(plain.packages);
   std::set<std::string> wanted(recipe.packages.begin(), recipe.packages.end());
-  const auto owners = rootfs::owning_packages(libraries);
+  const auto owners = known_owners(cache, libraries);
   std::vector<rootfs::Library> travelling;
   for (const auto& library : libraries) {
     const auto owner = owners.find(library.path);
