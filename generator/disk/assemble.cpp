@@ -17,7 +17,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::uint64_t kMiB = 1 << 20;
-constexpr std::uint64_t kMinimumRoot = 8 * kMiB;
+constexpr std::uint64_t kMinimumRoot = 16 * kMiB;  // the journal takes 4
 
 std::uint64_t align_up(std::uint64_t value, std::uint64_t unit) {
   return (value + unit - 1) / unit * unit;

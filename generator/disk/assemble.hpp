@@ -24,7 +24,7 @@ struct Layout {
   std::uint64_t esp_offset, esp_size;
   std::uint64_t root_offset, root_size;
 };
-/// Throws Error{Usage} when the disk is too small for `uki_size` and 8 MiB of root.
+/// Throws Error{Usage} when the disk is too small for `uki_size` and 16 MiB of root.
 Layout plan_layout(std::uint64_t disk_size, std::uint64_t uki_size);
 
 /// Writes the disk to `output` as qcow2. `populate` fills the root file system.

@@ -94,12 +94,33 @@ std::pair<std::string, std::string> split(const std::string& path) {
   return {slash == 0 ? "/" : text.substr(0, slash), text.substr(slash + 1)};
 }
 
+/// Signed seconds, and two more bits that count the epochs of 2^32 seconds from there (kernel docs,
+/// filesystems/ext4/inodes, "Inode Timestamps").
 void put_time(std::uint32_t& seconds, std::uint32_t& extra, std::int64_t time) {
   seconds = static_cast<std::uint32_t>(time);
-  extra = static_cast<std::uint32_t>((time >> 32) & 3);  // ext4: two more bits of the epoch
+  extra = static_cast<std::uint32_t>(((time - static_cast<std::int32_t>(time)) >> 32) & 3);
+}
+
+std::int64_t get_time(std::uint32_t seconds, std::uint32_t extra) {
+  return static_cast<std::int32_t>(seconds) + (static_cast<std::int64_t>(extra & 3) << 32);
+}
+
+/// Of e2fsprogs' codes and of errno's, which libext2fs returns too.
+std::string text_of(errcode_t problem) {
+  static const bool initialized = [] {
+    initialize_ext2_error_table();
+    return true;
+  }();
+  return initialized ? error_message(problem) : "";
 }
 
 }  // namespace
+
+/// Named one by one, because no configuration file of the host is to be asked: what mke2fs.conf(5) of Debian
+/// 12 gives an ext4 file system, which any kernel since 3.18 takes.
+constexpr const char* kFeatures =
+    "none,has_journal,ext_attr,resize_inode,dir_index,filetype,extent,64bit,flex_bg,sparse_super,large_file,"
+    "huge_file,dir_nlink,extra_isize,metadata_csum";
 
 void format_ext4(const fs::path& file, std::uint64_t offset, std::uint64_t size, const std::string& label,
                  const std::string& uuid, std::int64_t time) {
@@ -126,7 +147,7 @@ void format_ext4(const fs::path& file, std::uint64_t offset, std::uint64_t size,
                                  "-J",
                                  fmt::format("size={}", journal_mib),
                                  "-O",
-                                 "^orphan_file",
+                                 kFeatures,
                                  "-E",
                                  options,
                                  file.string(),
@@ -150,7 +171,7 @@ struct Ext4::State {
     if (!problem)
       return;
     support::check_interrupt();
-    std::string cause = error_message(problem);
+    std::string cause = text_of(problem);
     std::string hint;
     if (problem == EXT2_ET_BLOCK_ALLOC_FAIL || problem == EXT2_ET_INODE_ALLOC_FAIL) {
       const auto block_size = static_cast<std::uint64_t>(fs->blocksize);
@@ -228,7 +249,7 @@ Ext4::Ext4(BlockDevice& device, std::uint64_t offset, Access access, std::int64_
   const int flags = EXT2_FLAG_64BITS | (access == Access::Write ? EXT2_FLAG_RW : 0);
   const errcode_t problem = ext2fs_open("image", flags, 0, 0, DeviceScope::manager(), &state_->fs);
   if (problem)
-    throw failure(fmt::format("failed to read the image's root file system: {}", error_message(problem)));
+    throw failure(fmt::format("failed to read the image's root file system: {}", text_of(problem)));
   state_->time = time;
   // libext2fs stamps what it changes with this instead of the clock; 0 would mean the clock.
   state_->fs->now = static_cast<time_t>(std::max<std::int64_t>(time, 1));
@@ -245,11 +266,19 @@ void Ext4::close() {
   open->super->s_kbytes_written = 0;  // counts writes, so it would tell one build from another
   const errcode_t problem = ext2fs_close_free(&state_->fs);
   if (problem)
-    throw failure(fmt::format("failed to write the image's root file system: {}", error_message(problem)),
+    throw failure(fmt::format("failed to write the image's root file system: {}", text_of(problem)),
                   "is the host's disk full?");
 }
 
+/// libext2fs keeps eight bits of the length, and would write a damaged folder.
+void check_name(const std::string& name, const std::string& path) {
+  if (name.size() > EXT2_NAME_LEN)
+    throw failure(
+        fmt::format("failed to make '{}' in the image: a name has at most {} bytes", path, EXT2_NAME_LEN));
+}
+
 ext2_ino_t Ext4::State::add_folder(ext2_ino_t parent, const std::string& name, const std::string& path) {
+  check_name(name, path);
   errcode_t problem = ext2fs_mkdir(fs, parent, 0, name.c_str());
   if (problem == EXT2_ET_DIR_NO_SPACE) {
     check(ext2fs_expand_dir(fs, parent), "make folder", path);
@@ -274,6 +303,8 @@ ext2_ino_t Ext4::State::folder_of(const std::string& path) {
     const auto [above, name] = split(parent);
     inode = add_folder(folder_of(parent), name, parent);
   }
+  if (ext2fs_check_directory(fs, inode))
+    throw failure(fmt::format("failed to make '{}' in the image: '{}' is no folder", path, parent));
   folders[parent] = inode;
   return inode;
 }
@@ -385,8 +416,9 @@ void Ext4::State::remove_entry(ext2_ino_t folder, const std::string& name, const
     struct ext2_inode_large above = read_inode(folder, path);
     --above.i_links_count;  // the child's ".."
     write_inode(folder, above, path);
-    folders.clear();
   }
+  if (LINUX_S_ISDIR(inode.i_mode) || LINUX_S_ISLNK(inode.i_mode))
+    folders.clear();  // paths may have led through it
   check(ext2fs_unlink(fs, folder, name.c_str(), number, 0), "remove", path);
   drop(number, path);
 }
@@ -395,6 +427,7 @@ void Ext4::State::replace_with(const std::string& path, ext2_ino_t& folder, std:
   name = split(path).second;
   if (name.empty())
     throw failure(fmt::format("failed to make '{}' in the image: it is the root folder", path));
+  check_name(name, path);
   folder = folder_of(path);
   remove_entry(folder, name, path);
 }
@@ -404,11 +437,11 @@ std::optional<Status> Ext4::status(const std::string& path) const {
   if (!number)
     return std::nullopt;
   struct ext2_inode_large inode = state_->read_inode(number, path);
-  Status status{
-      node_type(inode.i_mode),
-      {inode.i_mode & 07777u, inode_uid(inode), inode_gid(inode), static_cast<std::int32_t>(inode.i_mtime)},
-      EXT2_I_SIZE(&inode),
-      {}};
+  Status status{node_type(inode.i_mode),
+                {inode.i_mode & 07777u, inode_uid(inode), inode_gid(inode),
+                 get_time(inode.i_mtime, inode.i_mtime_extra)},
+                EXT2_I_SIZE(&inode),
+                {}};
   if (status.type != NodeType::Symlink)
     return status;
   if (ext2fs_is_fast_symlink(reinterpret_cast<ext2_inode*>(&inode)))
@@ -516,6 +549,8 @@ void Ext4::make_node(const std::string& path, NodeType type, const Attributes& a
 
 void Ext4::link(const std::string& existing, const std::string& path) {
   const ext2_ino_t number = state_->require(existing, "link to");
+  if (state_->find(path) == number)
+    return;
   ext2_ino_t folder = 0;
   std::string name;
   state_->replace_with(path, folder, name);

@@ -31,7 +31,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr const char* kImageVersion = "1";  // raise when the same input gives another disk
+constexpr const char* kImageVersion = "2";  // raise when the same input gives another disk
 
 /// VERSION_CODENAME of this machine (os-release(5)); empty when it has none.
 std::string host_suite() {
