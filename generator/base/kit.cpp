@@ -163,14 +163,18 @@ const std::vector<std::string>& minimal_modules() {
   return names;
 }
 
+std::string kit_key(const std::string& suite, const std::optional<std::string>& mirror) {
+  return support::Digest()
+      .add(kKitVersion)
+      .add(suite)
+      .add(mirror.value_or(""))
+      .add(kernel_command_line())
+      .add(guest::file("initrd-init"))
+      .hex();
+}
+
 Kit boot_kit(const cache::Cache& cache, const std::string& suite, const std::optional<std::string>& mirror) {
-  const std::string key = support::Digest()
-                              .add(kKitVersion)
-                              .add(suite)
-                              .add(mirror.value_or(""))
-                              .add(kernel_command_line())
-                              .add(guest::file("initrd-init"))
-                              .hex();
+  const std::string key = kit_key(suite, mirror);
   Kit kit;
   kit.folder = cache.entry("kit", key, [&](const fs::path& folder) { make_kit(suite, mirror, folder); });
   const std::string text = support::read_file(kit.folder / "kit.json");

@@ -31,6 +31,9 @@ struct Kit {
 /// What every image's own loaders tell its kernel.
 std::string kernel_command_line();
 
+/// Its key in the cache, where its kind is "kit".
+std::string kit_key(const std::string& suite, const std::optional<std::string>& mirror);
+
 /// From the cache, or made: downloads about 30 MB. Throws Error.
 Kit boot_kit(const cache::Cache& cache, const std::string& suite, const std::optional<std::string>& mirror);
 
