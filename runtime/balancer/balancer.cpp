@@ -1,0 +1,186 @@
+#include "balancer/balancer.hpp"
+
+#include <arpa/inet.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <functional>
+#include <thread>
+
+#include "support/error.hpp"
+#include "support/file.hpp"
+#include "support/process.hpp"
+#include "supervisor/socket.hpp"
+
+namespace vmfleet::balancer {
+
+namespace fs = std::filesystem;
+namespace support = vmimage::support;
+using support::failure;
+
+namespace {
+
+constexpr auto kReadyLimit = std::chrono::seconds(10);
+constexpr std::size_t kBatch = 40;  // commands in one line, which HAProxy's buffer (16 KiB) has to hold
+constexpr int kFirstPort = 20000;
+constexpr int kPorts = 12000;  // up to 31999; the kernel's own range starts at 32768 (ip(7))
+
+std::string tail_of(const fs::path& log) {
+  std::error_code problem;
+  return fs::exists(log, problem) ? support::read_file(log) : std::string();
+}
+
+bool wait_for_end(const driver::ProcessId& process, std::chrono::milliseconds limit) {
+  const auto until = std::chrono::steady_clock::now() + limit;
+  while (driver::is_alive(process)) {
+    if (std::chrono::steady_clock::now() > until)
+      return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  return true;
+}
+
+}  // namespace
+
+HaProxy::HaProxy(fs::path folder) : file_(folder / "haproxy.cfg"), log_(folder / "haproxy.log") {
+  process_ = driver::find_by_argument(file_);
+}
+
+std::string HaProxy::ask(const std::string& commands) const {
+  return supervisor::exchange(config_->socket, commands + "\n", std::chrono::seconds(5));
+}
+
+void HaProxy::serve(const Config& config) {
+  const std::string text = to_text(config);
+  std::error_code problem;
+  const bool same = fs::exists(file_, problem) && support::read_file(file_) == text;
+  const auto before = std::exchange(config_, config);
+  if (same && process_ && driver::is_alive(*process_))
+    return;
+  const std::string old_text = same || !before ? text : to_text(*before);
+  support::write_file_atomic(file_, text, 0600);
+  try {
+    start();
+  } catch (...) {
+    if (before)
+      support::write_file_atomic(file_, old_text, 0600);
+    config_ = before;
+    throw;
+  }
+}
+
+void HaProxy::start() {
+  std::error_code ignored;
+  fs::remove(log_, ignored);
+  std::vector<std::string> argv{"haproxy", "-db", "-f", file_};
+  if (process_ && driver::is_alive(*process_))
+    argv.insert(argv.end(), {"-x", config_->socket, "-sf", std::to_string(process_->pid)});
+  const auto process = driver::identify(support::start_detached(argv, log_));
+  if (process)
+    wait_until_ready(*process);
+  else
+    throw failure("failed to start HAProxy", tail_of(log_));
+  process_ = process;
+  sent_.clear();
+  everything_sent_ = true;  // all slots of a new one lead nowhere
+}
+
+void HaProxy::wait_until_ready(const driver::ProcessId& process) {
+  const auto until = std::chrono::steady_clock::now() + kReadyLimit;
+  const std::string mine = fmt::format("Pid: {}\n", process.pid);
+  while (driver::is_alive(process)) {
+    try {
+      if (ask("show info").find(mine) != std::string::npos)
+        return;
+    } catch (const support::Error&) {
+      // not there yet
+    }
+    if (std::chrono::steady_clock::now() > until) {
+      driver::send_signal(process, SIGKILL);
+      break;
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  const std::string words = tail_of(log_);
+  for (const auto& listener : config_->listeners)
+    if (words.find("cannot bind") != std::string::npos && !is_free(listener.host))
+      throw failure(fmt::format("failed to listen on {}:{}: the port is in use", config_->address, listener.host),
+                    "choose another one with --port");
+  throw failure("failed to start HAProxy", words);
+}
+
+void HaProxy::route(const std::map<int, Route>& routes) {
+  if (!config_)
+    return;
+  if (!process_ || !driver::is_alive(*process_))
+    start();
+  std::vector<std::string> list;
+  for (int slot = 1; slot <= kSlots; ++slot) {
+    const auto wanted = routes.find(slot);
+    const Route route = wanted == routes.end() ? Route{} : wanted->second;
+    const auto known = sent_.find(slot);
+    const bool same = known == sent_.end() ? everything_sent_ && route == Route{} : known->second == route;
+    if (same)
+      continue;
+    const auto words = commands(slot, route, config_->listeners, config_->address);
+    list.insert(list.end(), words.begin(), words.end());
+  }
+  for (std::size_t at = 0; at < list.size(); at += kBatch) {
+    const auto end = std::min(at + kBatch, list.size());
+    const std::string answer = ask(
+        fmt::format("{}", fmt::join(list.begin() + static_cast<long>(at), list.begin() + static_cast<long>(end), ";")));
+    if (is_refusal(answer))
+      throw failure("failed to set HAProxy's servers: " + answer.substr(0, answer.find('\n')));
+  }
+  sent_ = routes;
+  everything_sent_ = true;
+}
+
+std::map<int, unsigned> HaProxy::connections() {
+  if (!config_ || !process_ || !driver::is_alive(*process_))
+    return {};
+  return parse_connections(ask("show stat -1 4 -1"));
+}
+
+void HaProxy::stop() {
+  // With the same configuration there may be an earlier one that finishes its last requests.
+  while (const auto process = driver::find_by_argument(file_)) {
+    driver::send_signal(*process, SIGTERM);
+    if (!wait_for_end(*process, std::chrono::seconds(2)))
+      driver::send_signal(*process, SIGKILL);
+    wait_for_end(*process, std::chrono::seconds(2));
+  }
+  process_.reset();
+  config_.reset();
+  sent_.clear();
+}
+
+bool is_free(std::uint16_t port) {
+  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0)
+    support::throw_errno("create a socket");
+  const int on = 1;
+  ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  const bool free = ::bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
+  ::close(fd);
+  return free;
+}
+
+std::uint16_t choose_port(const std::string& name) {
+  const auto start = std::hash<std::string>{}(name) % kPorts;
+  for (int i = 0; i < kPorts; ++i) {
+    const auto port = static_cast<std::uint16_t>(kFirstPort + (start + static_cast<unsigned>(i)) % kPorts);
+    if (is_free(port))
+      return port;
+  }
+  throw failure("failed to find a free port on 127.0.0.1", "choose one with --port");
+}
+
+}  // namespace vmfleet::balancer

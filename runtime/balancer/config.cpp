@@ -1,0 +1,117 @@
+#include "balancer/config.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <sstream>
+
+namespace vmfleet::balancer {
+
+namespace {
+
+std::string backend_of(std::uint16_t guest) {
+  return fmt::format("port-{}", guest);
+}
+
+bool is_http(const Config& config, std::uint16_t guest) {
+  return config.health.type == recipe::HealthType::Http && config.health.port == guest;
+}
+
+/// A request that got no answer at all is given to another instance; only one that may be repeated without harm.
+const char* const kHttp =
+    "  mode http\n"
+    "  option http-keep-alive\n"
+    "  retry-on conn-failure empty-response\n"
+    "  http-request disable-l7-retry unless METH_GET or { method HEAD OPTIONS PUT DELETE }\n";
+
+std::string backend(const Config& config, const Listener& listener) {
+  const bool http = is_http(config, listener.guest);
+  std::string text = fmt::format("\nbackend {}\n", backend_of(listener.guest));
+  text += http ? kHttp : "  mode tcp\n";
+  text += "  balance roundrobin\n";
+  // The supervisor decides who gets requests; these checks go on when no supervisor runs.
+  if (http)
+    text += fmt::format(
+        "  option httpchk\n"
+        "  http-check send meth GET uri {} ver HTTP/1.1 hdr Host {}\n"
+        "  http-check expect status 200-399\n",
+        config.health.path, config.address);
+  text += fmt::format("  server-template instance 1-{} {}:1 disabled{}\n", kSlots, config.address,
+                      http ? " check inter 2s fall 2 rise 1" : "");
+  return text;
+}
+
+}  // namespace
+
+std::string to_text(const Config& config) {
+  std::string text = fmt::format(
+      "# The balancer of the fleet {}; written by vmfleet.\n"
+      "global\n"
+      "  stats socket {} mode 600 level admin expose-fd listeners\n"
+      "  noreuseport\n"
+      "  maxconn 4096\n"
+      "  hard-stop-after 30s\n",
+      config.fleet, config.socket.string());
+  if (config.drop_privileges)
+    text += "  user nobody\n  group nogroup\n";
+  text +=
+      "\ndefaults\n"
+      "  timeout connect 2s\n"
+      "  timeout client 5m\n"
+      "  timeout server 5m\n"
+      "  timeout check 3s\n"
+      "  timeout queue 5s\n"
+      "  retries 5\n"
+      "  option redispatch 1\n";
+  for (const auto& listener : config.listeners) {
+    text += fmt::format("\nfrontend front-{}\n  mode {}\n  bind {}:{}\n  default_backend {}\n", listener.guest,
+                        is_http(config, listener.guest) ? "http" : "tcp", config.address, listener.host,
+                        backend_of(listener.guest));
+    text += backend(config, listener);
+  }
+  return text;
+}
+
+std::vector<std::string> commands(int slot, const Route& route, const std::vector<Listener>& listeners,
+                                  const std::string& address) {
+  std::vector<std::string> list;
+  for (const auto& listener : listeners) {
+    const std::string server = fmt::format("{}/instance{}", backend_of(listener.guest), slot);
+    const auto port = route.ports.find(listener.guest);
+    if (route.mode == Mode::Off || port == route.ports.end()) {
+      list.push_back(fmt::format("set server {} state maint", server));
+      // What is gone does not answer any more: let its clients know now.
+      list.push_back(fmt::format("shutdown sessions server {}", server));
+      continue;
+    }
+    list.push_back(fmt::format("set server {} addr {} port {}", server, address, port->second));
+    list.push_back(
+        fmt::format("set server {} state {}", server, route.mode == Mode::Ready ? "ready" : "drain"));
+  }
+  return list;
+}
+
+std::map<int, unsigned> parse_connections(const std::string& csv) {
+  std::map<int, unsigned> connections;
+  std::istringstream lines(csv);
+  for (std::string line; std::getline(lines, line);) {
+    std::vector<std::string> cells;
+    std::istringstream row(line);
+    for (std::string cell; cells.size() < 5 && std::getline(row, cell, ',');)
+      cells.push_back(cell);
+    // pxname,svname,qcur,qmax,scur
+    if (cells.size() < 5 || !cells[0].starts_with("port-") || !cells[1].starts_with("instance"))
+      continue;
+    const int slot = std::atoi(cells[1].c_str() + 8);
+    connections[slot] += static_cast<unsigned>(std::atoi(cells[4].c_str()));
+  }
+  return connections;
+}
+
+bool is_refusal(const std::string& answer) {
+  const auto has = [&](const char* words) { return answer.find(words) != std::string::npos; };
+  return has("No such") || has("Unknown command") || has("Permission denied") || has("Require") ||
+         has("rror") || has("nvalid");
+}
+
+}  // namespace vmfleet::balancer

@@ -1,0 +1,21 @@
+#pragma once
+// A verb of the vmfleet program: one file per verb or family of verbs in this folder, each adding itself to the parser.
+
+#include <CLI/CLI.hpp>
+
+namespace vmfleet::command {
+
+// Each adds one subcommand whose callback does the work and throws support::Error.
+void add_up(CLI::App& app);
+void add_status(CLI::App& app);
+void add_list(CLI::App& app);
+void add_scale(CLI::App& app);
+void add_logs(CLI::App& app);
+void add_events(CLI::App& app);
+void add_restart(CLI::App& app);
+void add_stop(CLI::App& app);
+void add_start(CLI::App& app);
+void add_down(CLI::App& app);
+void add_supervise(CLI::App& app);  ///< not shown: how the program starts itself in the background
+
+}  // namespace vmfleet::command

@@ -1,0 +1,132 @@
+#include "command/fleet.hpp"
+
+#include <fmt/format.h>
+#include <poll.h>
+
+#include <algorithm>
+
+#include "support/error.hpp"
+#include "support/file.hpp"
+#include "support/process.hpp"
+#include "support/progress.hpp"
+
+namespace vmfleet::command {
+
+namespace support = vmimage::support;
+using Clock = std::chrono::steady_clock;
+using supervisor::Client;
+using supervisor::Place;
+
+namespace {
+
+constexpr int kQuickFailures = 3;  // in a row, and waiting longer would not help
+constexpr std::size_t kTailLines = 20;
+
+/// The end of a log, without what a terminal would not show.
+std::string tail(const std::filesystem::path& file) {
+  std::error_code problem;
+  std::string text = std::filesystem::exists(file, problem) ? support::read_file(file) : "";
+  std::erase_if(text, [](unsigned char c) { return c < ' ' && c != '\n' && c != '\t'; });
+  while (!text.empty() && text.back() == '\n')
+    text.pop_back();
+  std::size_t at = text.size();
+  for (std::size_t lines = 0; at > 0 && lines < kTailLines; ++lines)
+    at = text.rfind('\n', at - 1) == std::string::npos ? 0 : text.rfind('\n', at - 1);
+  return text.substr(at == 0 ? 0 : at + 1);
+}
+
+/// The instance whose log tells most: one that failed, else one that does not answer.
+const fleet::InstanceStatus* culprit(const fleet::Status& status) {
+  const auto with = [&](fleet::State state) {
+    return std::find_if(status.instances.begin(), status.instances.end(),
+                        [&](const auto& one) { return one.state == state; });
+  };
+  for (const auto state : {fleet::State::Failed, fleet::State::Unhealthy, fleet::State::Starting})
+    if (const auto found = with(state); found != status.instances.end())
+      return &*found;
+  return nullptr;
+}
+
+[[noreturn]] void give_up(const Client& client, const fleet::Status& status, const std::string& when) {
+  std::string message = fmt::format("failed to bring up '{}': {} of {} instances healthy {}", status.name,
+                                    status.healthy(), status.desired, when);
+  if (!status.problem.empty())
+    message += "; " + status.problem;
+  const auto* one = culprit(status);
+  if (!one)
+    throw support::failure(message);
+  const std::string words = tail(client.place().log(one->id));
+  throw support::failure(message, words.empty()
+                                      ? fmt::format("the log of {} is empty", one->id)
+                                      : fmt::format("the log of {} ends with:\n{}\n", one->id, words));
+}
+
+std::string summary(const fleet::Status& status) {
+  std::string text = fmt::format("{}: {} of {} healthy", status.name, status.healthy(), status.desired);
+  const auto outdated = std::count_if(status.instances.begin(), status.instances.end(),
+                                      [](const auto& one) { return !one.current; });
+  if (outdated)
+    text += fmt::format(", {} to be replaced", outdated);
+  return text;
+}
+
+void pause(std::chrono::milliseconds time) {
+  pollfd interrupt{support::interrupt_fd(), POLLIN, 0};
+  ::poll(&interrupt, 1, static_cast<int>(time.count()));
+  support::check_interrupt();
+}
+
+}  // namespace
+
+Place choose_fleet(const std::string& name) {
+  if (!name.empty())
+    return supervisor::find_place(name);
+  const auto names = supervisor::fleet_names();
+  if (names.size() == 1)
+    return supervisor::find_place(names[0]);
+  if (names.empty())
+    throw support::invalid("there is no fleet", "start one with 'vmfleet up IMAGE'");
+  throw support::invalid(fmt::format("there are {} fleets: {}", names.size(), fmt::join(names, ", ")),
+                         "say which one is meant");
+}
+
+CLI::Option* add_fleet_argument(CLI::App& command, std::string& name) {
+  return command.add_option("fleet", name, "The fleet; may be left out when there is only one")
+      ->type_name("FLEET");
+}
+
+CLI::Option* add_timeout_option(CLI::App& command, int& seconds) {
+  return command.add_option("--timeout", seconds, "How long to wait until it is healthy")
+      ->type_name("SECONDS")
+      ->check(CLI::Range(1, 86400))
+      ->default_val(kDefaultTimeout);
+}
+
+fleet::Status wait_until_settled(Client& client, std::chrono::seconds timeout) {
+  support::Progress progress(support::Progress::detect());
+  const auto until = Clock::now() + timeout;
+  std::string said;
+  while (true) {
+    support::check_interrupt();
+    const fleet::Status status = client.status();
+    if (status.settled)
+      return status;
+    if (const std::string now = summary(status); now != said) {
+      progress.step(now);
+      said = now;
+    }
+    if (status.quick_failures >= kQuickFailures)
+      give_up(client, status, fmt::format("after {} attempts", status.quick_failures));
+    if (Clock::now() >= until)
+      give_up(client, status, fmt::format("after {} s", timeout.count()));
+    pause(std::chrono::milliseconds(200));
+  }
+}
+
+void require_running(const Place& place) {
+  if (supervisor::stopped_status(place))
+    throw support::failure(fmt::format("the fleet '{}' is stopped", place.name),
+                           fmt::format("start it with 'vmfleet start {}'", place.name));
+}
+
+}  // namespace vmfleet::command

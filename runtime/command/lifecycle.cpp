@@ -1,0 +1,121 @@
+// vmfleet scale, restart, stop, start, down: the rest of a fleet's life; and supervise, which is how it lives.
+
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "command/fleet.hpp"
+#include "fleet/spec.hpp"
+#include "support/error.hpp"
+#include "supervisor/supervisor.hpp"
+
+namespace vmfleet::command {
+
+namespace support = vmimage::support;
+using supervisor::Client;
+
+namespace {
+
+struct Options {
+  std::string fleet;
+  int timeout = kDefaultTimeout;
+};
+
+void settle(Client& client, int timeout) {
+  wait_until_settled(client, std::chrono::seconds(timeout));
+}
+
+int parse_count(const std::string& text) {
+  const bool digits = !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
+  const int count = digits && text.size() <= 6 ? std::stoi(text) : -1;
+  if (count < 0 || count > fleet::kMaximumCount)
+    throw support::invalid(fmt::format("'{}' is no number of instances", text),
+                           fmt::format("give 0 to {}", fleet::kMaximumCount));
+  return count;
+}
+
+void scale(const std::vector<std::string>& words, int timeout) {
+  const int count = parse_count(words.back());
+  Client client(choose_fleet(words.size() == 2 ? words.front() : ""));
+  require_running(client.place());
+  client.order({{"command", "scale"}, {"count", count}});
+  settle(client, timeout);
+}
+
+void restart(const Options& options) {
+  Client client(choose_fleet(options.fleet));
+  require_running(client.place());
+  client.order({{"command", "restart"}});
+  settle(client, options.timeout);
+}
+
+void start(const Options& options) {
+  Client client(choose_fleet(options.fleet));
+  client.order({{"command", "start"}});
+  settle(client, options.timeout);
+}
+
+void stop(const Options& options) {
+  Client client(choose_fleet(options.fleet));
+  if (!supervisor::stopped_status(client.place()))
+    client.end("stop");
+}
+
+void down(const Options& options) {
+  Client(choose_fleet(options.fleet)).end("down");
+}
+
+using Verb = void (*)(const Options&);
+
+CLI::App* add(CLI::App& app, const std::string& name, const std::string& description, Verb verb,
+              bool waits_for_health) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand(name, description);
+  add_fleet_argument(*command, options->fleet);
+  if (waits_for_health)
+    add_timeout_option(*command, options->timeout);
+  command->callback([options, verb] { verb(*options); });
+  return command;
+}
+
+}  // namespace
+
+void add_scale(CLI::App& app) {
+  struct ScaleOptions {
+    std::vector<std::string> words;
+    int timeout = kDefaultTimeout;
+  };
+  auto options = std::make_shared<ScaleOptions>();
+  CLI::App* command = app.add_subcommand("scale", "Changes the number of instances");
+  command->add_option("fleet", options->words, "The fleet (may be left out when there is only one) and the number")
+      ->required()
+      ->expected(1, 2)
+      ->type_name("[FLEET] N");
+  add_timeout_option(*command, options->timeout);
+  command->callback([options] { scale(options->words, options->timeout); });
+}
+
+void add_restart(CLI::App& app) {
+  add(app, "restart", "Replaces all instances, one after the other", restart, true);
+}
+
+void add_stop(CLI::App& app) {
+  add(app, "stop", "Powers all instances off; 'start' goes on", stop, false);
+}
+
+void add_start(CLI::App& app) {
+  add(app, "start", "Starts a stopped fleet", start, true);
+}
+
+void add_down(CLI::App& app) {
+  add(app, "down", "Powers all instances off and removes the fleet", down, false);
+}
+
+void add_supervise(CLI::App& app) {
+  auto name = std::make_shared<std::string>();
+  CLI::App* command = app.add_subcommand("supervise", "Looks after a fleet")->group("");
+  command->add_option("fleet", *name)->required();
+  command->callback([name] { supervisor::supervise(*name); });
+}
+
+}  // namespace vmfleet::command

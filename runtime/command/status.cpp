@@ -1,0 +1,93 @@
+// vmfleet status and list: what runs, and how it is.
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include <ctime>
+#include <memory>
+
+#include "command/fleet.hpp"
+#include "support/error.hpp"
+#include "support/process.hpp"
+
+namespace vmfleet::command {
+
+namespace support = vmimage::support;
+using supervisor::Client;
+
+namespace {
+
+struct Options {
+  std::string fleet;
+  bool json = false;
+  bool watch = false;
+};
+
+fleet::Status status_of(const supervisor::Place& place) {
+  if (const auto stopped = supervisor::stopped_status(place))
+    return *stopped;
+  return Client(place).status();
+}
+
+void show(const fleet::Status& status, const Options& options) {
+  if (options.json)
+    fmt::print("{}\n", fleet::to_json(status).dump(options.watch ? -1 : 2));
+  else
+    fmt::print("{}", fleet::render(status, std::time(nullptr)));
+  std::fflush(stdout);
+}
+
+void show_status(const Options& options) {
+  const auto place = choose_fleet(options.fleet);
+  const bool redraw = options.watch && !options.json && ::isatty(STDOUT_FILENO);
+  while (true) {
+    const auto status = status_of(place);
+    if (redraw)
+      fmt::print("\033[H\033[2J");
+    show(status, options);
+    if (!options.watch)
+      return;
+    pollfd interrupt{support::interrupt_fd(), POLLIN, 0};
+    ::poll(&interrupt, 1, 1000);
+    support::check_interrupt();
+    if (!std::filesystem::exists(place.state()))
+      return;  // it was taken down
+  }
+}
+
+void list(bool json) {
+  std::vector<fleet::Status> fleets;
+  for (const auto& name : supervisor::fleet_names())
+    fleets.push_back(status_of(supervisor::find_place(name)));
+  if (json) {
+    support::json document = support::json::array();
+    for (const auto& status : fleets)
+      document.push_back(fleet::to_json(status));
+    fmt::print("{}\n", document.dump(2));
+  } else if (fleets.empty()) {
+    fmt::print(stderr, "vmfleet: there is no fleet; start one with 'vmfleet up IMAGE'\n");
+  } else {
+    fmt::print("{}", fleet::render_list(fleets));
+  }
+}
+
+}  // namespace
+
+void add_status(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand("status", "Says what runs, and how it is");
+  add_fleet_argument(*command, options->fleet);
+  command->add_flag("--json", options->json, "For programs");
+  command->add_flag("--watch", options->watch, "Again every second, until interrupted");
+  command->callback([options] { show_status(*options); });
+}
+
+void add_list(CLI::App& app) {
+  auto json = std::make_shared<bool>(false);
+  CLI::App* command = app.add_subcommand("list", "Lists the fleets");
+  command->add_flag("--json", *json, "For programs");
+  command->callback([json] { list(*json); });
+}
+
+}  // namespace vmfleet::command

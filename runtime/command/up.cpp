@@ -1,0 +1,168 @@
+// vmfleet up: a fleet becomes what an image or a spec says.
+
+#include <fmt/format.h>
+
+#include <memory>
+#include <optional>
+
+#include "command/fleet.hpp"
+#include "fleet/spec.hpp"
+#include "inspect/image.hpp"
+#include "machine/accelerator.hpp"
+#include "recipe/manifest.hpp"
+#include "support/error.hpp"
+#include "support/file.hpp"
+#include "supervisor/state.hpp"
+
+namespace vmfleet::command {
+
+namespace fs = std::filesystem;
+namespace support = vmimage::support;
+namespace recipe = vmimage::recipe;
+using supervisor::Client;
+
+namespace {
+
+struct Options {
+  fs::path what;
+  std::optional<int> count;
+  std::string name;
+  std::vector<std::string> environment;
+  std::optional<int> port;
+  std::optional<int> cpus;
+  std::string memory;
+  std::string driver;
+  int timeout = kDefaultTimeout;
+};
+
+/// What the command line says of a spec; `fallback` has the rest.
+void overlay(fleet::Spec& spec, const Options& options) {
+  if (options.count)
+    spec.count = *options.count;
+  if (options.port)
+    spec.port = static_cast<std::uint16_t>(*options.port);
+  if (options.cpus)
+    spec.cpus = *options.cpus;
+  if (!options.memory.empty())
+    spec.memory = recipe::parse_size(options.memory);
+  if (!options.driver.empty())
+    spec.driver = options.driver;
+  if (!options.environment.empty())
+    spec.environment.clear();
+  for (const auto& setting : options.environment)
+    spec.environment.insert_or_assign(fleet::parse_setting(setting).first,
+                                      fleet::parse_setting(setting).second);
+}
+
+std::optional<fleet::Spec> spec_of(const fs::path& file) {
+  if (file.extension() != ".json" || !fs::is_regular_file(file))
+    return std::nullopt;
+  const std::string text = support::read_file(file);
+  if (!fleet::is_spec(text))
+    return std::nullopt;
+  return fleet::parse_spec(text, file.string(), fs::absolute(file).parent_path());
+}
+
+/// What an existing fleet is now: `up` with an image changes only what the command line names.
+std::optional<fleet::Spec> present_spec(const std::string& name) {
+  std::error_code problem;
+  const fs::path file = supervisor::fleets_folder() / name / "state.json";
+  if (!fs::exists(file, problem))
+    return std::nullopt;
+  const auto state = supervisor::parse_state(support::read_file(file), file.string());
+  return state.current ? std::optional(state.current->spec) : std::nullopt;
+}
+
+struct Wanted {
+  fleet::Spec spec;
+  recipe::Manifest manifest;
+};
+
+Wanted read(const Options& options) {
+  const auto document = spec_of(options.what);
+  const fs::path image = fs::absolute(
+      vmimage::inspect::image_of(document ? document->image : options.what));
+  Wanted wanted{document.value_or(fleet::Spec{}), vmimage::inspect::load_manifest(image)};
+  std::string name = !options.name.empty() ? options.name : wanted.spec.name;
+  if (name.empty())
+    name = fleet::default_name(wanted.manifest.service);
+  fleet::check_name(name);
+  if (!document)
+    wanted.spec = present_spec(name).value_or(fleet::Spec{});
+  wanted.spec.name = name;
+  wanted.spec.image = image.lexically_normal();
+  overlay(wanted.spec, options);
+  // Once more as a document, so that both ways are held to the same rules.
+  wanted.spec = fleet::parse_spec(fleet::to_json(wanted.spec), "the command line", "/");
+  return wanted;
+}
+
+/// Nothing is left that was not there before.
+void take_back(Client& client, bool existed, const support::json& change) {
+  if (!existed) {
+    client.end("down");
+    return;
+  }
+  if (change.at("changed").get<bool>())
+    client.order({{"command", "undo"}});
+  if (change.at("was_stopped").get<bool>())
+    client.end("stop");
+}
+
+void up(const Options& options) {
+  const Wanted wanted = read(options);
+  const auto acceleration = vmimage::machine::probe_acceleration();
+  if (acceleration.kind == vmimage::machine::Accelerator::Tcg)
+    fmt::print(stderr, "vmfleet: without KVM, so slower: {}\n", acceleration.reason);
+  const bool existed = present_spec(wanted.spec.name).has_value();
+  Client client(supervisor::make_place(wanted.spec.name));
+  support::json change{{"changed", true}, {"was_stopped", false}};
+  try {
+    change = client.order({{"command", "apply"},
+                           {"spec", support::json::parse(fleet::to_json(wanted.spec))},
+                           {"manifest", recipe::to_json(wanted.manifest)}});
+    const auto status = wait_until_settled(client, std::chrono::seconds(options.timeout));
+    fmt::print("{}\n", status.endpoint.empty() ? status.name : status.endpoint);
+  } catch (const support::Error& error) {
+    const std::exception_ptr cause = std::current_exception();
+    if (error.kind() == support::ErrorKind::Interrupted)
+      fmt::print(stderr, "vmfleet: interrupted; taking it back\n");
+    try {
+      take_back(client, existed, change);
+    } catch (const support::Error& problem) {
+      fmt::print(stderr, "vmfleet: {}\n", problem.what());
+    }
+    std::rethrow_exception(cause);
+  }
+}
+
+}  // namespace
+
+void add_up(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand("up", "Starts a fleet, or makes it what is asked for");
+  command->add_option("image", options->what, "An image, its manifest, or a fleet spec (JSON)")
+      ->required()
+      ->type_name("IMAGE|SPEC");
+  command->add_option("--count", options->count, "Number of instances")
+      ->type_name("N")
+      ->check(CLI::Range(0, fleet::kMaximumCount));
+  command->add_option("--name", options->name, "The fleet's name (default: the service's)")->type_name("NAME");
+  command->add_option("--env", options->environment, "A setting for the service (repeatable)")
+      ->type_name("K=V")
+      ->take_all()
+      ->expected(1);
+  command->add_option("--port", options->port, "Port of the address (default: a free one, which is kept)")
+      ->type_name("P")
+      ->check(CLI::Range(1, 65535));
+  command->add_option("--cpus", options->cpus, "Processors of an instance (default: what the image asks for)")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1024));
+  command->add_option("--memory", options->memory, "Memory of an instance (default: what the image asks for)")
+      ->type_name("SIZE");
+  command->add_option("--driver", options->driver, "Where it runs (default: local)")->type_name("DRIVER");
+  add_timeout_option(*command, options->timeout);
+  command->callback([options] { up(*options); });
+}
+
+}  // namespace vmfleet::command

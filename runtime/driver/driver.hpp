@@ -1,0 +1,63 @@
+#pragma once
+// Where instances run: the narrow seam between a fleet's rules and a platform. A driver acts and observes; it
+// decides nothing.
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "recipe/manifest.hpp"
+
+namespace vmfleet::driver {
+
+namespace recipe = vmimage::recipe;
+
+/// All that one instance is started from.
+struct Launch {
+  std::string id;  ///< also its host name
+  std::filesystem::path image;
+  std::shared_ptr<const recipe::Manifest> manifest;
+  recipe::Size size;
+  std::map<std::string, std::string> environment;
+  std::filesystem::path folder;  ///< its own: made and removed by the driver
+  std::filesystem::path socket;  ///< place for its control socket
+  std::filesystem::path log;     ///< its serial console; outlives it
+};
+
+/// A running machine; what must be kept to find it again.
+struct Running {
+  pid_t pid = 0;
+  std::uint64_t start_time = 0;                  ///< tells a process from a later one with the same pid
+  std::map<std::uint16_t, std::uint16_t> ports;  ///< guest's TCP port → port on 127.0.0.1
+  bool operator==(const Running&) const = default;
+};
+
+struct Look {
+  enum class Phase { Launching, Alive, Gone };
+  Phase phase = Phase::Gone;
+  Running running;      ///< once alive
+  std::string problem;  ///< why it is gone, where that is known
+  std::uint64_t memory = 0;
+  double cpu_seconds = 0;
+};
+
+class Driver {
+ public:
+  virtual ~Driver() = default;
+  /// Returns at once; look() tells how it goes.
+  virtual void start(const Launch& launch) = 0;
+  /// An instance that an earlier supervisor started; `running` empty: it got no further than to start it.
+  virtual void adopt(const Launch& launch, const std::optional<Running>& running) = 0;
+  virtual Look look(const std::string& id) = 0;
+  virtual void power_off(const std::string& id) = 0;
+  virtual void kill(const std::string& id) = 0;
+  /// Removes what an instance that is gone has left, but for its log.
+  virtual void discard(const std::string& id) = 0;
+};
+
+}  // namespace vmfleet::driver

@@ -1,0 +1,215 @@
+#include "driver/local/local.hpp"
+
+#include <fmt/format.h>
+#include <signal.h>
+#include <sys/stat.h>
+
+#include <thread>
+
+#include "driver/local/process.hpp"
+#include "inspect/image.hpp"
+#include "machine/accelerator.hpp"
+#include "machine/machine.hpp"
+#include "machine/qmp.hpp"
+#include "support/error.hpp"
+#include "support/file.hpp"
+#include "support/process.hpp"
+
+namespace vmfleet::driver {
+
+namespace fs = std::filesystem;
+namespace machine = vmimage::machine;
+namespace support = vmimage::support;
+using support::failure;
+
+namespace {
+
+constexpr auto kMonitorLimit = std::chrono::seconds(20);  // QEMU opens its monitor in well under a second
+
+std::string last_words(const fs::path& log) {
+  std::error_code problem;
+  if (!fs::exists(log, problem))
+    return {};
+  std::string text = support::read_file(log);
+  while (!text.empty() && text.back() == '\n')
+    text.pop_back();
+  return text.substr(text.rfind('\n') + 1);
+}
+
+std::string settings_text(const std::map<std::string, std::string>& environment) {
+  std::string text;
+  for (const auto& [key, value] : environment)
+    text += fmt::format("{}={}\n", key, value);
+  return text;
+}
+
+/// QEMU's name of an image's format.
+std::string format_of(const fs::path& image) {
+  const auto info = support::parse_json(
+      support::run_checked({.argv = {"qemu-img", "info", "--force-share", "--output=json", image}}),
+      "qemu-img info");
+  return info.at("format").get<std::string>();
+}
+
+void make_overlay(const Launch& launch) {
+  support::run_checked({.argv = {"qemu-img", "create", "-q", "-f", "qcow2", "-F", format_of(launch.image),
+                                 "-b", launch.image, launch.folder / "disk.qcow2"}});
+}
+
+/// Waits for QEMU's monitor and asks where the guest's ports are. Until then QEMU may end with a complaint.
+Running wait_for_monitor(const Launch& launch, const ProcessId& process) {
+  const auto until = std::chrono::steady_clock::now() + kMonitorLimit;
+  Running running{process.pid, process.start_time, {}};
+  while (true) {
+    if (!is_alive(process))
+      throw failure(fmt::format("failed to start {}: {}", launch.id, last_words(launch.folder / "qemu.log")));
+    try {
+      machine::Qmp qmp(launch.socket, std::chrono::milliseconds(500));
+      for (const auto& port : launch.manifest->ports)
+        if (port.protocol == recipe::Protocol::Tcp)
+          running.ports[port.number] = machine::forwarded_port(qmp, port);
+      return running;
+    } catch (const support::Error&) {
+      if (std::chrono::steady_clock::now() > until)
+        throw;
+    }
+  }
+}
+
+Running launch_machine(const Launch& launch) {
+  fs::remove_all(launch.folder);
+  fs::create_directories(launch.folder);
+  fs::remove(launch.socket);
+  fs::create_directories(launch.log.parent_path());
+  support::write_file_atomic(launch.folder / "settings", settings_text(launch.environment), 0600);
+  make_overlay(launch);
+  const pid_t pid = support::start_detached(command_line(launch), launch.folder / "qemu.log");
+  const auto process = identify(pid);
+  if (!process)
+    throw failure(fmt::format("failed to start {}: {}", launch.id, last_words(launch.folder / "qemu.log")));
+  try {
+    return wait_for_monitor(launch, *process);
+  } catch (...) {
+    send_signal(*process, SIGKILL);
+    throw;
+  }
+}
+
+ProcessId process_of(const Running& running) {
+  return {running.pid, running.start_time};
+}
+
+}  // namespace
+
+std::vector<std::string> command_line(const Launch& launch) {
+  const auto boot = vmimage::inspect::boot_files(launch.image, *launch.manifest);
+  machine::Machine vm;
+  vm.name = launch.id;
+  vm.disk = launch.folder / "disk.qcow2";
+  vm.size = launch.size;
+  vm.accelerator = machine::probe_acceleration().kind;
+  vm.firmware = machine::Firmware::Direct;
+  vm.kernel = machine::DirectKernel{boot.kernel, boot.initrd, boot.command_line};
+  vm.qmp_socket = launch.socket;
+  vm.serial_log = launch.log;
+  vm.settings = launch.folder / "settings";
+  for (const auto& port : launch.manifest->ports)
+    if (port.protocol == recipe::Protocol::Tcp)
+      vm.forwards.push_back({port, "127.0.0.1", 0});
+  auto argv = machine::qemu_argv(vm);
+  // By this word its process is found again when nobody had time to note its pid.
+  argv.insert(argv.end(), {"-pidfile", launch.folder / "pid"});
+  return argv;
+}
+
+LocalDriver::~LocalDriver() {
+  for (auto& [id, entry] : entries_)
+    if (entry.starting.valid())
+      entry.starting.wait();
+}
+
+void LocalDriver::start(const Launch& launch) {
+  Entry& entry = entries_[launch.id];
+  entry.launch = launch;
+  entry.starting = std::async(std::launch::async, [launch] { return launch_machine(launch); });
+}
+
+void LocalDriver::adopt(const Launch& launch, const std::optional<Running>& running) {
+  Entry& entry = entries_[launch.id];
+  entry.launch = launch;
+  if (running) {
+    entry.running = *running;
+    return;
+  }
+  const auto process = find_by_argument(launch.folder / "pid");
+  if (!process) {
+    entry.problem = "its start was interrupted";
+    return;
+  }
+  entry.starting =
+      std::async(std::launch::async, [launch, process] { return wait_for_monitor(launch, *process); });
+}
+
+void LocalDriver::collect(Entry& entry) {
+  try {
+    entry.running = entry.starting.get();
+  } catch (const std::exception& error) {
+    entry.problem = error.what();
+  }
+}
+
+Look LocalDriver::look(const std::string& id) {
+  const auto found = entries_.find(id);
+  if (found == entries_.end())
+    return {};
+  Entry& entry = found->second;
+  if (entry.starting.valid()) {
+    if (entry.starting.wait_for(std::chrono::seconds(0)) != std::future_status::ready)
+      return {.phase = Look::Phase::Launching, .running = {}, .problem = {}};
+    collect(entry);
+  }
+  if (!is_alive(process_of(entry.running)))
+    return {.phase = Look::Phase::Gone,
+            .running = {},
+            .problem = entry.problem.empty() ? last_words(entry.launch.folder / "qemu.log") : entry.problem};
+  const Use use = use_of(entry.running.pid);
+  return {.phase = Look::Phase::Alive,
+          .running = entry.running,
+          .problem = {},
+          .memory = use.memory,
+          .cpu_seconds = use.cpu_seconds};
+}
+
+void LocalDriver::power_off(const std::string& id) {
+  const auto look_now = look(id);
+  if (look_now.phase != Look::Phase::Alive)
+    return;
+  try {
+    machine::Qmp qmp(entries_.at(id).launch.socket, std::chrono::milliseconds(500));
+    qmp.execute("system_powerdown", support::json::object(), std::chrono::seconds(1));
+  } catch (const support::Error&) {
+    // Its monitor does not answer: ask the process itself, which ends the machine.
+    send_signal(process_of(look_now.running), SIGTERM);
+  }
+}
+
+void LocalDriver::kill(const std::string& id) {
+  const auto found = entries_.find(id);
+  if (found == entries_.end())
+    return;
+  if (found->second.starting.valid())
+    collect(found->second);
+  send_signal(process_of(found->second.running), SIGKILL);
+}
+
+void LocalDriver::discard(const std::string& id) {
+  const auto found = entries_.find(id);
+  if (found == entries_.end())
+    return;
+  std::error_code ignored;
+  fs::remove_all(found->second.launch.folder, ignored);
+  fs::remove(found->second.launch.socket, ignored);
+  entries_.erase(found);
+}
+
+}  // namespace vmfleet::driver

@@ -1,0 +1,97 @@
+#include "driver/local/process.hpp"
+
+#include <fmt/format.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <vector>
+
+namespace vmfleet::driver {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+/// The fields of /proc/<pid>/stat after the program's name, from the third ("state") on; empty: no such process.
+std::vector<std::string> stat_fields(pid_t pid) {
+  std::ifstream file(fmt::format("/proc/{}/stat", pid));
+  std::stringstream text;
+  text << file.rdbuf();
+  const std::string line = text.str();
+  const auto name_end = line.rfind(')');
+  if (name_end == std::string::npos)
+    return {};
+  std::istringstream rest(line.substr(name_end + 1));
+  std::vector<std::string> fields;
+  for (std::string field; rest >> field;)
+    fields.push_back(field);
+  return fields;
+}
+
+bool has_argument(pid_t pid, const std::string& word) {
+  std::ifstream file(fmt::format("/proc/{}/cmdline", pid), std::ios::binary);
+  for (std::string argument; std::getline(file, argument, '\0');)
+    if (argument == word)
+      return true;
+  return false;
+}
+
+}  // namespace
+
+std::optional<ProcessId> identify(pid_t pid) {
+  if (pid <= 0)
+    return std::nullopt;
+  ::waitpid(pid, nullptr, WNOHANG);  // when it is a child of ours that has ended
+  const auto fields = stat_fields(pid);
+  if (fields.size() < 20 || fields[0] == "Z" || fields[0] == "X")
+    return std::nullopt;
+  return ProcessId{pid, std::stoull(fields[19])};
+}
+
+bool is_alive(const ProcessId& process) {
+  const auto now = identify(process.pid);
+  return now && *now == process;
+}
+
+void send_signal(const ProcessId& process, int signal) {
+  if (is_alive(process))
+    ::kill(process.pid, signal);
+}
+
+Use use_of(pid_t pid) {
+  const auto fields = stat_fields(pid);
+  if (fields.size() < 22)
+    return {};
+  const auto ticks = std::stoull(fields[11]) + std::stoull(fields[12]);
+  return {std::stoull(fields[21]) * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE)),
+          static_cast<double>(ticks) / static_cast<double>(::sysconf(_SC_CLK_TCK))};
+}
+
+std::optional<ProcessId> find_by_argument(const std::string& word) {
+  std::error_code problem;
+  for (const auto& entry : fs::directory_iterator("/proc", problem)) {
+    const std::string name = entry.path().filename();
+    struct stat status {};
+    if (name.find_first_not_of("0123456789") != std::string::npos ||
+        ::stat(entry.path().c_str(), &status) != 0 || status.st_uid != ::geteuid())
+      continue;
+    const pid_t pid = std::stoi(name);
+    if (has_argument(pid, word))
+      return identify(pid);
+  }
+  return std::nullopt;
+}
+
+std::string boot_id() {
+  std::ifstream file("/proc/sys/kernel/random/boot_id");
+  std::string id;
+  std::getline(file, id);
+  return id;
+}
+
+}  // namespace vmfleet::driver

@@ -1,0 +1,46 @@
+#include "driver/memory/memory.hpp"
+
+namespace vmfleet::driver {
+
+void MemoryDriver::start(const Launch& launch) {
+  log.push_back("start " + launch.id);
+  known[launch.id] = launch;
+  if (!problem.empty())
+    return;
+  Running running{++next_, 1, {}};
+  for (const auto& port : launch.manifest->ports)
+    running.ports[port.number] = static_cast<std::uint16_t>(40000 + next_ - 1000);
+  alive[launch.id] = running;
+}
+
+void MemoryDriver::adopt(const Launch& launch, const std::optional<Running>& running) {
+  log.push_back("adopt " + launch.id);
+  known[launch.id] = launch;
+  if (running)
+    alive[launch.id] = *running;
+}
+
+Look MemoryDriver::look(const std::string& id) {
+  const auto found = alive.find(id);
+  if (found == alive.end())
+    return {.phase = Look::Phase::Gone, .running = {}, .problem = problem};
+  return {.phase = Look::Phase::Alive, .running = found->second, .problem = {}};
+}
+
+void MemoryDriver::power_off(const std::string& id) {
+  log.push_back("power-off " + id);
+  if (!deaf.contains(id))
+    alive.erase(id);
+}
+
+void MemoryDriver::kill(const std::string& id) {
+  log.push_back("kill " + id);
+  alive.erase(id);
+}
+
+void MemoryDriver::discard(const std::string& id) {
+  log.push_back("discard " + id);
+  known.erase(id);
+}
+
+}  // namespace vmfleet::driver

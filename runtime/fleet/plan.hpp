@@ -1,0 +1,52 @@
+#pragma once
+// What is to be done next so that a fleet becomes what it shall be: a pure function, the same on every driver.
+
+#include <string>
+#include <vector>
+
+#include "fleet/instance.hpp"
+
+namespace vmfleet::fleet {
+
+/// An instance as the plan sees it. `generation` stands for all that it was made from: image, environment, size.
+/// One whose generation is not the desired one is outdated, and is to be replaced.
+struct Instance {
+  std::string id;
+  std::string generation;
+  State state = State::Starting;
+  Milliseconds since{0};     ///< when it entered the state
+  bool alive = true;         ///< its machine runs
+  unsigned connections = 0;  ///< requests on their way; of interest while draining
+};
+
+struct Desired {
+  int count = 0;
+  std::string generation;
+};
+
+struct Observed {
+  Milliseconds now{0};
+  std::vector<Instance> instances;  ///< oldest first
+  Backoff backoff;
+};
+
+enum class ActionKind {
+  Start,     ///< one more instance of the desired generation
+  Drain,     ///< gets no new requests
+  PowerOff,  ///< its power button is pressed
+  Kill,      ///< its machine is ended
+  Forget,    ///< it is gone: remove what it left
+};
+
+struct Action {
+  ActionKind kind = ActionKind::Start;
+  std::string id;  ///< empty for Start
+  bool operator==(const Action&) const = default;
+};
+
+std::vector<Action> plan(const Desired& desired, const Observed& observed, const Rules& rules = {});
+
+/// Whether a fleet is what it shall be: the desired count healthy, of the desired generation, and nothing else.
+bool settled(const Desired& desired, const std::vector<Instance>& instances);
+
+}  // namespace vmfleet::fleet

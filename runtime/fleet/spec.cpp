@@ -1,0 +1,150 @@
+#include "fleet/spec.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <regex>
+
+#include "support/error.hpp"
+#include "support/json.hpp"
+
+namespace vmfleet::fleet {
+
+namespace fs = std::filesystem;
+using vmimage::support::Fields;
+using vmimage::support::invalid;
+using vmimage::support::json;
+
+namespace {
+
+const std::regex kName("[A-Za-z0-9]([A-Za-z0-9._-]{0,46}[A-Za-z0-9])?");
+const std::regex kVariable("[A-Za-z_][A-Za-z0-9_]*");
+constexpr std::uint64_t kLeastMemory = 64ull << 20;
+
+/// Runs a check that throws on its own and names the key that it is about.
+template <typename Check>
+auto about(const Fields& fields, const std::string& key, Check check) {
+  try {
+    return check();
+  } catch (const vmimage::support::Error& error) {
+    fields.fail(key, error.what(), error.hint());
+  }
+}
+
+void check_setting(const std::string& key, const std::string& value) {
+  if (!std::regex_match(key, kVariable))
+    throw invalid(fmt::format("'{}' is no name of an environment variable", key),
+                  "use letters, digits and underscores");
+  if (value.find_first_of(std::string("\n\0", 2)) != std::string::npos)
+    throw invalid(fmt::format("the value of '{}' holds a line break or a NUL", key),
+                  "give it in one line, encoded if need be");
+}
+
+std::map<std::string, std::string> read_environment(Fields& fields) {
+  std::map<std::string, std::string> environment;
+  if (!fields.has("environment"))
+    return environment;
+  Fields variables = fields.object("environment");
+  for (const auto& item : fields.value("environment").items()) {
+    const std::string value = variables.string(item.key());
+    about(variables, item.key(), [&] { check_setting(item.key(), value); });
+    environment[item.key()] = value;
+  }
+  return environment;
+}
+
+std::uint64_t read_memory(Fields& fields) {
+  const auto bytes =
+      about(fields, "memory", [&] { return vmimage::recipe::parse_size(fields.string("memory")); });
+  if (bytes < kLeastMemory)
+    fields.fail("memory", "is less than 64M", "give at least 64M");
+  return bytes;
+}
+
+}  // namespace
+
+Spec parse_spec(const std::string& text, const std::string& where, const fs::path& folder) {
+  const json document = vmimage::support::parse_json(text, where);
+  Fields fields(document, where);
+  fields.require_version(kSpecVersion, "fleet spec");
+  if (fields.has("$schema"))
+    fields.string("$schema");
+  Spec spec;
+  if (fields.has("name")) {
+    spec.name = fields.string("name");
+    about(fields, "name", [&] { check_name(spec.name); });
+  }
+  const std::string image = fields.string("image");
+  if (image.empty())
+    fields.fail("image", "is empty", "give the path of an image");
+  spec.image = (folder / image).lexically_normal();
+  spec.count = static_cast<int>(fields.integer("count", 0, kMaximumCount, 1));
+  spec.environment = read_environment(fields);
+  if (fields.has("port"))
+    spec.port = static_cast<std::uint16_t>(fields.integer("port", 1, 65535));
+  if (fields.has("cpus"))
+    spec.cpus = static_cast<int>(fields.integer("cpus", 1, 1024));
+  if (fields.has("memory"))
+    spec.memory = read_memory(fields);
+  spec.driver = fields.string("driver", spec.driver);
+  if (spec.driver != "local")
+    fields.fail("driver", fmt::format("'{}' is no known driver", spec.driver), "known is: local");
+  fields.finish();
+  return spec;
+}
+
+std::string to_json(const Spec& spec) {
+  json document{{"version", kSpecVersion},
+                {"image", spec.image.string()},
+                {"count", spec.count},
+                {"environment", spec.environment},
+                {"driver", spec.driver}};
+  if (!spec.name.empty())
+    document["name"] = spec.name;
+  if (spec.port)
+    document["port"] = spec.port;
+  if (spec.cpus)
+    document["cpus"] = *spec.cpus;
+  if (spec.memory)
+    document["memory"] = std::to_string(*spec.memory);
+  return document.dump(2) + "\n";
+}
+
+bool is_spec(const std::string& text) {
+  const json document = json::parse(text, nullptr, false);
+  return document.is_object() && document.contains("image") && !document.contains("digest");
+}
+
+void check_name(const std::string& name) {
+  if (!std::regex_match(name, kName))
+    throw invalid(fmt::format("'{}' is no name for a fleet", name),
+                  "use at most 48 letters, digits and . _ -, first and last a letter or digit");
+}
+
+std::string default_name(const std::string& service) {
+  std::string name;
+  for (const char c : service)
+    name += std::regex_match(std::string(1, c), std::regex("[A-Za-z0-9._-]")) ? c : '-';
+  const auto alphanumeric = [](unsigned char c) { return std::isalnum(c) != 0; };
+  name.erase(name.begin(), std::find_if(name.begin(), name.end(), alphanumeric));
+  name.resize(std::min<std::size_t>(name.size(), 48));
+  while (!name.empty() && !alphanumeric(static_cast<unsigned char>(name.back())))
+    name.pop_back();
+  return name.empty() ? "fleet" : name;
+}
+
+std::pair<std::string, std::string> parse_setting(const std::string& text) {
+  const auto equals = text.find('=');
+  if (equals == std::string::npos)
+    throw invalid(fmt::format("'{}' is no setting", text), "write KEY=VALUE");
+  const std::string key = text.substr(0, equals);
+  const std::string value = text.substr(equals + 1);
+  check_setting(key, value);
+  return {key, value};
+}
+
+recipe::Size instance_size(const Spec& spec, const recipe::Size& image) {
+  return {spec.cpus.value_or(image.cpus), spec.memory.value_or(image.memory)};
+}
+
+}  // namespace vmfleet::fleet

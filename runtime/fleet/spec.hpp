@@ -1,0 +1,50 @@
+#pragma once
+// The fleet spec: what a fleet shall be, as JSON (docs/vmfleet.md, docs/fleet-spec.schema.json). Pure.
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "recipe/service.hpp"
+
+namespace vmfleet::fleet {
+
+namespace recipe = vmimage::recipe;
+
+constexpr int kSpecVersion = 1;
+constexpr int kMaximumCount = 100;
+
+struct Spec {
+  std::string name;             ///< empty in a document that does not say: default_name()
+  std::filesystem::path image;  ///< absolute once parsed
+  int count = 1;
+  std::map<std::string, std::string> environment;
+  std::uint16_t port = 0;               ///< of the fleet's address; 0: a free one
+  std::optional<int> cpus;              ///< absent: what the image asks for
+  std::optional<std::uint64_t> memory;  ///< bytes; absent: what the image asks for
+  std::string driver = "local";
+  bool operator==(const Spec&) const = default;
+};
+
+/// Parses and checks one spec; a relative image is against `folder`. Throws Error{Usage} that starts with
+/// `where`.
+Spec parse_spec(const std::string& text, const std::string& where, const std::filesystem::path& folder);
+std::string to_json(const Spec& spec);
+
+/// Whether a JSON document is a fleet spec, and not the manifest of an image.
+bool is_spec(const std::string& text);
+
+/// Throws Error{Usage} unless `name` can be the name of a fleet (it is part of host names and files).
+void check_name(const std::string& name);
+/// A name made of what an image says its service is called.
+std::string default_name(const std::string& service);
+
+/// "K=V" as on the command line; throws Error{Usage}.
+std::pair<std::string, std::string> parse_setting(const std::string& text);
+
+/// The size of the fleet's instances.
+recipe::Size instance_size(const Spec& spec, const recipe::Size& image);
+
+}  // namespace vmfleet::fleet

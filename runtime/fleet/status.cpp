@@ -1,0 +1,157 @@
+#include "fleet/status.hpp"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <ctime>
+
+#include "recipe/service.hpp"
+
+namespace vmfleet::fleet {
+
+using vmimage::support::json;
+
+namespace {
+
+using Row = std::vector<std::string>;
+
+/// Columns as wide as their widest cell; no blanks at the end of a line.
+std::string table(const std::vector<Row>& rows) {
+  std::vector<std::size_t> widths;
+  for (const auto& row : rows) {
+    widths.resize(std::max(widths.size(), row.size()));
+    for (std::size_t i = 0; i < row.size(); ++i)
+      widths[i] = std::max(widths[i], row[i].size());
+  }
+  std::string text;
+  for (const auto& row : rows) {
+    std::string line;
+    for (std::size_t i = 0; i < row.size(); ++i)
+      line += fmt::format("{:<{}}", row[i], widths[i] + 2);
+    line.erase(line.find_last_not_of(' ') + 1);
+    text += line + "\n";
+  }
+  return text;
+}
+
+json instance_json(const InstanceStatus& one) {
+  return {{"id", one.id},
+          {"state", to_string(one.state)},
+          {"image", one.image},
+          {"address", one.address},
+          {"healthy", one.state == State::Healthy},
+          {"started_at", to_iso8601(one.started_at)},
+          {"started_at_seconds", one.started_at},
+          {"current", one.current},
+          {"pid", one.pid ? json(one.pid) : json(nullptr)},
+          {"memory", one.memory},
+          {"cpu_seconds", one.cpu_seconds}};
+}
+
+InstanceStatus parse_instance(const json& document) {
+  InstanceStatus one;
+  one.id = document.at("id");
+  one.state = parse_state(document.at("state"));
+  one.image = document.at("image");
+  one.address = document.at("address");
+  one.started_at = document.at("started_at_seconds");
+  one.current = document.at("current");
+  one.pid = document.at("pid").is_null() ? 0 : document.at("pid").get<int>();
+  one.memory = document.at("memory");
+  one.cpu_seconds = document.at("cpu_seconds");
+  return one;
+}
+
+std::string or_dash(const std::string& text) {
+  return text.empty() ? "-" : text;
+}
+
+}  // namespace
+
+int Status::healthy() const {
+  return static_cast<int>(std::count_if(instances.begin(), instances.end(),
+                                        [](const auto& one) { return one.state == State::Healthy; }));
+}
+
+json to_json(const Status& status) {
+  json instances = json::array();
+  for (const auto& one : status.instances)
+    instances.push_back(instance_json(one));
+  return {{"name", status.name},
+          {"driver", status.driver},
+          {"image", status.image},
+          {"mode", status.mode},
+          {"desired", status.desired},
+          {"healthy", status.healthy()},
+          {"endpoint", status.endpoint},
+          {"ports", status.ports},
+          {"settled", status.settled},
+          {"quick_failures", status.quick_failures},
+          {"problem", status.problem},
+          {"instances", instances}};
+}
+
+Status parse_status(const json& document) {
+  Status status;
+  status.name = document.at("name");
+  status.driver = document.at("driver");
+  status.image = document.at("image");
+  status.mode = document.at("mode");
+  status.desired = document.at("desired");
+  status.endpoint = document.at("endpoint");
+  status.ports = document.at("ports");
+  status.settled = document.at("settled");
+  status.quick_failures = document.at("quick_failures");
+  status.problem = document.at("problem");
+  for (const auto& one : document.at("instances"))
+    status.instances.push_back(parse_instance(one));
+  return status;
+}
+
+std::string render(const Status& status, std::int64_t now) {
+  std::string text = fmt::format("{}: {}, {} of {} healthy", status.name, status.mode, status.healthy(),
+                                 status.desired);
+  if (!status.endpoint.empty())
+    text += ", " + status.endpoint;
+  text += fmt::format("\nimage: {}\n", status.image);
+  for (const auto& [guest, address] : status.ports)
+    if (status.ports.size() > 1)
+      text += fmt::format("port {}: {}\n", guest, address);
+  if (!status.problem.empty() && !status.settled)
+    text += fmt::format("last problem: {}\n", status.problem);
+  if (status.instances.empty())
+    return text;
+  std::vector<Row> rows{{"INSTANCE", "STATE", "ADDRESS", "AGE", "CPU", "MEMORY", "PID"}};
+  for (const auto& one : status.instances)
+    rows.push_back({one.id, to_string(one.state) + (one.current ? "" : " (outdated)"), or_dash(one.address),
+                    format_age(now - one.started_at), one.pid ? fmt::format("{:.1f} s", one.cpu_seconds) : "-",
+                    one.pid ? vmimage::recipe::format_size(one.memory) : "-",
+                    one.pid ? std::to_string(one.pid) : "-"});
+  return text + "\n" + table(rows);
+}
+
+std::string render_list(const std::vector<Status>& fleets) {
+  std::vector<Row> rows{{"FLEET", "MODE", "HEALTHY", "ADDRESS", "IMAGE"}};
+  for (const auto& fleet : fleets)
+    rows.push_back({fleet.name, fleet.mode, fmt::format("{}/{}", fleet.healthy(), fleet.desired),
+                    or_dash(fleet.endpoint), fleet.image});
+  return table(rows);
+}
+
+std::string to_iso8601(std::int64_t seconds) {
+  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(static_cast<std::time_t>(seconds)));
+}
+
+std::string format_age(std::int64_t seconds) {
+  seconds = std::max<std::int64_t>(seconds, 0);
+  if (seconds < 120)
+    return fmt::format("{} s", seconds);
+  if (seconds < 7200)
+    return fmt::format("{} min", seconds / 60);
+  if (seconds < 48 * 3600)
+    return fmt::format("{} h", seconds / 3600);
+  return fmt::format("{} d", seconds / 86400);
+}
+
+}  // namespace vmfleet::fleet

@@ -1,0 +1,56 @@
+#pragma once
+// What a fleet is right now, as JSON for programs and as a table for people. Pure.
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "fleet/instance.hpp"
+#include "support/json.hpp"
+
+namespace vmfleet::fleet {
+
+struct InstanceStatus {
+  std::string id;
+  State state = State::Starting;
+  std::string image;
+  std::string address;  ///< host:port that leads to its first port; empty until it is known
+  std::int64_t started_at = 0;  ///< seconds since the epoch
+  bool current = true;          ///< made from what the spec says now
+  int pid = 0;                  ///< 0: no machine runs
+  std::uint64_t memory = 0;     ///< bytes of the host's memory in use
+  double cpu_seconds = 0;
+};
+
+struct Status {
+  std::string name;
+  std::string driver;
+  std::string image;
+  std::string mode;  ///< running | stopped | removing
+  int desired = 0;
+  std::string endpoint;                      ///< empty: the image has no TCP port
+  std::map<std::string, std::string> ports;  ///< guest port → address that leads to it
+  bool settled = false;                      ///< it is what it shall be
+  int quick_failures = 0;                    ///< of new instances, in a row
+  std::string problem;                       ///< why the last health check or start failed; empty: it did not
+  std::vector<InstanceStatus> instances;
+
+  int healthy() const;
+};
+
+vmimage::support::json to_json(const Status& status);
+Status parse_status(const vmimage::support::json& document);
+
+/// The table of `vmfleet status`; `now` in seconds since the epoch.
+std::string render(const Status& status, std::int64_t now);
+/// The table of `vmfleet list`.
+std::string render_list(const std::vector<Status>& fleets);
+
+/// "2026-01-31T12:00:00Z"
+std::string to_iso8601(std::int64_t seconds);
+/// "42 s", "3 min", "5 h", "2 d"
+std::string format_age(std::int64_t seconds);
+
+}  // namespace vmfleet::fleet

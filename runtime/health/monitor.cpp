@@ -1,0 +1,102 @@
+#include "health/monitor.hpp"
+
+#include "machine/health.hpp"
+#include "machine/qmp.hpp"
+
+namespace vmfleet::health {
+
+using std::chrono::milliseconds;
+
+namespace {
+
+constexpr milliseconds kTimeout{3000};
+constexpr milliseconds kWhileStarting{250};  // a boot should not wait for its check
+constexpr milliseconds kOnceHealthy{1000};
+
+std::optional<std::string> check_once(const Target& target) {
+  try {
+    vmimage::machine::Reached reached;
+    if (target.check.type == recipe::HealthType::Tcp)
+      reached = [&](std::uint16_t local_port) {
+        vmimage::machine::Qmp qmp(target.monitor, kTimeout);
+        return vmimage::machine::reached_guest(qmp, local_port);
+      };
+    return vmimage::machine::check_health(target.check, "127.0.0.1", target.port, kTimeout, reached);
+  } catch (const std::exception& error) {
+    return error.what();
+  }
+}
+
+void note(Verdict& verdict, const std::optional<std::string>& cause) {
+  verdict.healthy = !cause;
+  verdict.failed_checks = cause ? verdict.failed_checks + 1 : 0;
+  verdict.cause = cause.value_or("");
+}
+
+}  // namespace
+
+Monitor::~Monitor() {
+  while (!watchers_.empty())
+    forget(watchers_.begin()->first);
+  for (auto& watcher : leaving_)
+    watcher->thread.join();
+}
+
+void Monitor::watch(const std::string& id, const Target& target) {
+  if (watchers_.contains(id))
+    return;
+  auto watcher = std::make_unique<Watcher>();
+  watcher->thread = std::thread([target, self = watcher.get()] { run(*self, target); });
+  watchers_[id] = std::move(watcher);
+}
+
+void Monitor::forget(const std::string& id) {
+  reap();
+  const auto found = watchers_.find(id);
+  if (found == watchers_.end())
+    return;
+  {
+    const std::lock_guard lock(found->second->mutex);
+    found->second->stop = true;
+  }
+  found->second->changed.notify_all();
+  leaving_.push_back(std::move(found->second));
+  watchers_.erase(found);
+}
+
+Verdict Monitor::verdict(const std::string& id) {
+  const auto found = watchers_.find(id);
+  if (found == watchers_.end())
+    return {};
+  const std::lock_guard lock(found->second->mutex);
+  return found->second->verdict;
+}
+
+void Monitor::run(Watcher& watcher, const Target& target) {
+  std::unique_lock lock(watcher.mutex);
+  auto pause = kWhileStarting;
+  while (!watcher.stop) {
+    lock.unlock();
+    const auto cause = check_once(target);
+    lock.lock();
+    note(watcher.verdict, cause);
+    if (!cause)
+      pause = kOnceHealthy;
+    watcher.changed.wait_for(lock, pause, [&] { return watcher.stop; });
+  }
+  watcher.ended = true;
+}
+
+void Monitor::reap() {
+  leaving_.remove_if([](const auto& watcher) {
+    {
+      const std::lock_guard lock(watcher->mutex);
+      if (!watcher->ended)
+        return false;
+    }
+    watcher->thread.join();
+    return true;
+  });
+}
+
+}  // namespace vmfleet::health

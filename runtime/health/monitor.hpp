@@ -1,0 +1,67 @@
+#pragma once
+// Health checks of many instances at once: each in a thread of its own, so that one that hangs holds up nobody.
+
+#include <condition_variable>
+#include <list>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "recipe/service.hpp"
+
+namespace vmfleet::health {
+
+namespace recipe = vmimage::recipe;
+
+/// What is known of one instance's health.
+struct Verdict {
+  std::optional<bool> healthy;  ///< the last check; nothing: none has ended yet
+  int failed_checks = 0;        ///< in a row
+  std::string cause;            ///< of the last failed one
+};
+
+/// Where a check goes.
+struct Target {
+  recipe::HealthCheck check;
+  std::uint16_t port = 0;  ///< on 127.0.0.1
+  std::string monitor;     ///< path of the machine's QMP socket
+  bool operator==(const Target&) const = default;
+};
+
+/// The seam to the fleet's engine.
+class Checks {
+ public:
+  virtual ~Checks() = default;
+  virtual void watch(const std::string& id, const Target& target) = 0;  ///< again: nothing happens
+  virtual void forget(const std::string& id) = 0;
+  virtual Verdict verdict(const std::string& id) = 0;
+};
+
+class Monitor : public Checks {
+ public:
+  ~Monitor() override;
+  void watch(const std::string& id, const Target& target) override;
+  void forget(const std::string& id) override;
+  Verdict verdict(const std::string& id) override;
+
+ private:
+  /// One instance's thread; it outlives its instance until its last check has ended.
+  struct Watcher {
+    std::mutex mutex;
+    std::condition_variable changed;
+    bool stop = false;
+    bool ended = false;
+    Verdict verdict;
+    std::thread thread;
+  };
+  static void run(Watcher& watcher, const Target& target);
+  void reap();
+
+  std::map<std::string, std::unique_ptr<Watcher>> watchers_;
+  std::list<std::unique_ptr<Watcher>> leaving_;
+};
+
+}  // namespace vmfleet::health

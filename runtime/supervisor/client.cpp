@@ -1,0 +1,104 @@
+#include "supervisor/client.hpp"
+
+#include <fmt/format.h>
+
+#include <thread>
+
+#include "driver/local/process.hpp"
+#include "support/error.hpp"
+#include "support/file.hpp"
+#include "support/process.hpp"
+#include "supervisor/socket.hpp"
+#include "supervisor/state.hpp"
+
+namespace vmfleet::supervisor {
+
+namespace support = vmimage::support;
+using Clock = std::chrono::steady_clock;
+using support::json;
+
+namespace {
+
+constexpr auto kAnswerLimit = std::chrono::minutes(2);  // an image may have to be copied
+constexpr auto kStartLimit = std::chrono::seconds(30);
+constexpr auto kStartAgain = std::chrono::seconds(3);
+
+std::string last_line(const fs::path& file) {
+  std::error_code problem;
+  std::string text = fs::exists(file, problem) ? support::read_file(file) : "";
+  while (!text.empty() && text.back() == '\n')
+    text.pop_back();
+  return text.substr(text.rfind('\n') + 1);
+}
+
+}  // namespace
+
+/// A supervisor that is just ending may take a connection and not answer: then it is the next one's.
+std::string Client::ask(const std::string& question) {
+  const auto until = Clock::now() + kStartLimit;
+  auto started = Clock::time_point::min();
+  const fs::path log = place_.root / "supervisor.log";
+  while (true) {
+    try {
+      const std::string answer = exchange(place_.control(), question, kAnswerLimit);
+      if (!answer.empty())
+        return answer;
+    } catch (const support::Error&) {
+      // none there
+    }
+    if (Clock::now() > until)
+      throw support::failure(fmt::format("failed to reach the supervisor of '{}': {}", place_.name, last_line(log)),
+                             "its log is " + log.string());
+    if (started == Clock::time_point::min() || Clock::now() - started > kStartAgain) {
+      place_ = make_place(place_.name);
+      support::start_detached({fs::read_symlink("/proc/self/exe"), "supervise", place_.name}, log);
+      started = Clock::now();
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(30));
+  }
+}
+
+json Client::order(const json& order) {
+  const json answer = support::parse_json(ask(order.dump() + "\n"), "supervisor");
+  if (answer.at("ok").get<bool>())
+    return answer;
+  throw support::Error(static_cast<support::ErrorKind>(answer.at("exit_status").get<int>()),
+                       answer.at("message").get<std::string>(), answer.at("hint").get<std::string>());
+}
+
+fleet::Status Client::status() {
+  return fleet::parse_status(order({{"command", "status"}}).at("status"));
+}
+
+void Client::end(const std::string& command, std::chrono::milliseconds limit) {
+  const auto until = Clock::now() + limit;
+  const auto done = [&] {
+    return !fs::exists(place_.state()) || (command == "stop" && stopped_status(place_));
+  };
+  // A supervisor that ends before it is done has been killed: the order goes to the next one.
+  do {
+    const pid_t pid = order({{"command", command}}).at("pid");
+    const auto supervisor = driver::identify(pid);
+    while (supervisor && driver::is_alive(*supervisor)) {
+      if (Clock::now() > until)
+        throw support::failure(fmt::format("failed to end the fleet '{}' in time", place_.name),
+                               "it goes on in the background; 'vmfleet status' shows how far it is");
+      std::this_thread::sleep_for(std::chrono::milliseconds(30));
+    }
+  } while (!done());
+}
+
+std::optional<fleet::Status> stopped_status(const Place& place) {
+  const FleetState state = parse_state(support::read_file(place.state()), place.state().string());
+  if (state.mode != Mode::Stopped || !state.instances.empty() || !state.current)
+    return std::nullopt;
+  fleet::Status status;
+  status.name = place.name;
+  status.driver = state.current->spec.driver;
+  status.image = state.current->spec.image;
+  status.mode = to_string(state.mode);
+  status.settled = true;
+  return status;
+}
+
+}  // namespace vmfleet::supervisor

@@ -1,0 +1,166 @@
+// What people ask of a fleet: the part of the engine that changes what the fleet shall be.
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "support/error.hpp"
+#include "support/file.hpp"
+#include "supervisor/engine.hpp"
+
+namespace vmfleet::supervisor {
+
+namespace support = vmimage::support;
+
+namespace {
+
+constexpr std::size_t kKeptLogs = 50;  // of instances that are gone
+
+std::string folder_name(const std::string& digest) {
+  return digest.substr(digest.find(':') + 1);
+}
+
+}  // namespace
+
+Engine::Change Engine::apply(const fleet::Spec& spec, const std::string& manifest) {
+  const auto parsed = recipe::parse_manifest(manifest, spec.image.string());
+  Deployment wanted{spec, folder_name(parsed.digest), state_.current ? state_.current->restarts : 0};
+  Change change{.changed = !state_.current || !(wanted == *state_.current),
+                .was_stopped = state_.current && state_.mode != Mode::Running};
+  if (change.changed || change.was_stopped) {
+    store_image(spec, parsed, manifest);
+    serve(wanted);
+    state_.boot_id = driver::boot_id();
+  }
+  if (change.changed) {
+    state_.previous = state_.current;
+    state_.current = wanted;
+    note("changed", "",
+         fmt::format("{} of {} ({})", spec.count, spec.image.string(), wanted.digest.substr(0, 12)));
+  }
+  state_.mode = Mode::Running;
+  state_.backoff = {};
+  problem_.clear();
+  save();
+  return change;
+}
+
+void Engine::undo() {
+  if (!state_.previous)
+    return;
+  serve(*state_.previous);
+  std::swap(state_.current, state_.previous);
+  state_.backoff = {};
+  note("changed", "", "back to what it was before");
+  save();
+}
+
+void Engine::scale(int count) {
+  state_.current->spec.count = count;
+  state_.backoff = {};
+  note("changed", "", fmt::format("{} instances wanted", count));
+  save();
+}
+
+void Engine::restart() {
+  ++state_.current->restarts;
+  state_.backoff = {};
+  note("changed", "", "all instances are to be replaced");
+  save();
+}
+
+void Engine::set_mode(Mode mode) {
+  if (state_.mode == Mode::Removing)
+    return;  // there is no way back from it
+  state_.mode = mode;
+  state_.backoff = {};
+  note(to_string(mode), "", "");
+  save();
+}
+
+/// Linked where that is possible: writing an image anew leaves the one that instances run from as it is.
+void Engine::store_image(const fleet::Spec& spec, const recipe::Manifest& manifest, const std::string& text) {
+  const fs::path folder = place_.image(folder_name(manifest.digest));
+  if (fs::exists(folder / "manifest.json"))
+    return;
+  fs::create_directories(folder);
+  fs::remove(folder / "disk");
+  std::error_code refused;
+  fs::create_hard_link(spec.image, folder / "disk", refused);
+  if (refused)
+    support::copy_sparse(spec.image, folder / "disk");
+  support::write_file_atomic(folder / "manifest.json", text);
+}
+
+void Engine::drop_unused_images() const {
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(place_.root / "images", ignored)) {
+    const std::string digest = entry.path().filename();
+    const bool used = (state_.current && state_.current->digest == digest) ||
+                      (state_.previous && state_.previous->digest == digest) ||
+                      std::any_of(state_.instances.begin(), state_.instances.end(),
+                                  [&](const Record& record) { return record.digest == digest; });
+    if (!used)
+      fs::remove_all(entry.path(), ignored);
+  }
+}
+
+void Engine::trim_logs() const {
+  std::vector<std::pair<fs::file_time_type, fs::path>> logs;
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(place_.logs(), ignored)) {
+    const std::string id = entry.path().stem();
+    if (std::none_of(state_.instances.begin(), state_.instances.end(),
+                     [&](const Record& record) { return record.id == id; }))
+      logs.emplace_back(entry.last_write_time(ignored), entry.path());
+  }
+  std::sort(logs.begin(), logs.end());
+  for (std::size_t i = 0; i + kKeptLogs < logs.size(); ++i)
+    fs::remove(logs[i].second, ignored);
+}
+
+std::string Engine::endpoint() {
+  if (state_.listeners.empty())
+    return {};
+  const auto& main = state_.listeners.front();
+  const auto& health = manifest_of(state_.current->digest)->health;
+  const bool http = health.type == recipe::HealthType::Http && health.port == main.guest;
+  return fmt::format("{}127.0.0.1:{}", http ? "http://" : "", main.host);
+}
+
+fleet::Status Engine::status() {
+  fleet::Status status;
+  status.name = place_.name;
+  status.mode = to_string(state_.mode);
+  if (!state_.current)
+    return status;
+  status.driver = state_.current->spec.driver;
+  status.image = state_.current->spec.image;
+  status.desired = desired().count;
+  status.endpoint = endpoint();
+  for (const auto& listener : state_.listeners)
+    status.ports[std::to_string(listener.guest)] = fmt::format("127.0.0.1:{}", listener.host);
+  status.settled = fleet::settled(desired(), instances());
+  status.quick_failures = state_.backoff.failures;
+  status.problem = problem_;
+  for (const auto& record : state_.instances) {
+    const auto look = outside_.driver.look(record.id);
+    fleet::InstanceStatus one{record.id, record.state, record.image, {}, record.started_at,
+                              record.generation == state_.current->generation()};
+    if (look.phase == driver::Look::Phase::Alive) {
+      one.pid = look.running.pid;
+      one.memory = look.memory;
+      one.cpu_seconds = look.cpu_seconds;
+      const auto port = look.running.ports.find(main_port(*manifest_of(record.digest)));
+      if (port != look.running.ports.end())
+        one.address = fmt::format("127.0.0.1:{}", port->second);
+    }
+    if (record.state != fleet::State::Healthy && !record.cause.empty())
+      status.problem = fmt::format("{}: {}", record.id, record.cause);
+    status.instances.push_back(one);
+  }
+  return status;
+}
+
+}  // namespace vmfleet::supervisor

@@ -1,0 +1,88 @@
+#pragma once
+// The heart of a supervisor: looks at the instances, has the next steps planned, takes them. All that it needs of the
+// outside comes in through narrow seams, so that tests run it without any machine.
+
+#include <functional>
+#include <memory>
+
+#include "balancer/balancer.hpp"
+#include "driver/driver.hpp"
+#include "fleet/plan.hpp"
+#include "fleet/status.hpp"
+#include "health/monitor.hpp"
+#include "supervisor/place.hpp"
+#include "supervisor/state.hpp"
+
+namespace vmfleet::supervisor {
+
+struct Outside {
+  driver::Driver& driver;
+  health::Checks& checks;
+  balancer::Balancer& balancer;
+  std::function<fleet::Milliseconds()> now;      ///< monotonic, the same for all processes until the host's boot
+  std::function<std::int64_t()> wall;            ///< seconds since the epoch
+};
+
+class Engine {
+ public:
+  /// `state` is what an earlier supervisor left, or empty.
+  Engine(Place place, FleetState state, const Outside& outside, const fleet::Rules& rules = {});
+
+  /// One look and what follows from it. Throws nothing that a later tick could not put right.
+  void tick();
+  /// Nothing is left to do: the fleet is stopped or removed, and none of its processes runs.
+  bool finished() const;
+  bool empty() const { return !state_.current; }
+  Mode mode() const { return state_.mode; }
+
+  struct Change {
+    bool changed = false;
+    bool was_stopped = false;
+  };
+  /// The fleet shall be this; `image` and `manifest` are stored. Throws Error, and nothing has changed.
+  Change apply(const fleet::Spec& spec, const std::string& manifest);
+  /// Back to what it was before the last apply().
+  void undo();
+  void scale(int count);
+  void restart();
+  void set_mode(Mode mode);
+  fleet::Status status();
+
+ private:
+  void take_over();
+  void look_at(Record& record);
+  void enter(Record& record, fleet::State state, const std::string& text);
+  void act(const fleet::Action& action);
+  void start_instance();
+  void forget(const std::string& id);
+  void route();
+  void serve(const Deployment& deployment);
+  void store_image(const fleet::Spec& spec, const recipe::Manifest& manifest, const std::string& text);
+  void drop_unused_images() const;
+  void trim_logs() const;
+  void save();
+  void note(const std::string& event, const std::string& instance, const std::string& text) const;
+
+  fleet::Desired desired() const;
+  std::vector<fleet::Instance> instances();
+  Record* find(const std::string& id);
+  int free_slot() const;
+  std::shared_ptr<const recipe::Manifest> manifest_of(const std::string& digest);
+  driver::Launch launch_of(const Record& record);
+  std::string endpoint();
+
+  Place place_;
+  FleetState state_;
+  Outside outside_;
+  fleet::Rules rules_;
+  std::string saved_;
+  std::string problem_;
+  bool serving_ = false;
+  std::map<int, unsigned> connections_;
+  std::map<std::string, std::shared_ptr<const recipe::Manifest>> manifests_;
+};
+
+/// The port that a fleet's address leads to: the one of the health check, else the image's first TCP port; 0: none.
+std::uint16_t main_port(const recipe::Manifest& manifest);
+
+}  // namespace vmfleet::supervisor

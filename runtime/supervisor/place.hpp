@@ -1,0 +1,54 @@
+#pragma once
+// Where a fleet keeps what it has: one folder for state, one (with a short path) for sockets, and the lock that says
+// who looks after it.
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace vmfleet::supervisor {
+
+namespace fs = std::filesystem;
+
+struct Place {
+  std::string name;
+  fs::path root;     ///< $XDG_STATE_HOME/vmfleet/<name>
+  fs::path sockets;  ///< in $XDG_RUNTIME_DIR/vmfleet
+
+  fs::path state() const { return root / "state.json"; }
+  fs::path events() const { return root / "events.jsonl"; }
+  fs::path logs() const { return root / "logs"; }
+  fs::path log(const std::string& id) const { return logs() / (id + ".log"); }
+  fs::path instance(const std::string& id) const { return root / "instances" / id; }
+  fs::path image(const std::string& digest) const { return root / "images" / digest; }
+  fs::path control() const { return sockets / "control"; }
+  fs::path balancer() const { return sockets / "balancer"; }
+  fs::path monitor(const std::string& id) const;  ///< the QMP socket
+};
+
+/// The folder that holds all fleets of this user.
+fs::path fleets_folder();
+/// The fleets that have a state, sorted.
+std::vector<std::string> fleet_names();
+
+/// Makes the folders that are missing.
+Place make_place(const std::string& name);
+/// The place of a fleet that there is; throws Error{Usage}, with the nearest name as hint, when there is none.
+Place find_place(const std::string& name);
+/// Removes all of it.
+void remove_place(const Place& place);
+
+/// The right to look after a fleet, until the process ends.
+class SupervisorLock {
+ public:
+  explicit SupervisorLock(const Place& place);
+  ~SupervisorLock();
+  SupervisorLock(const SupervisorLock&) = delete;
+  SupervisorLock& operator=(const SupervisorLock&) = delete;
+  bool held() const { return fd_ >= 0; }
+
+ private:
+  int fd_ = -1;
+};
+
+}  // namespace vmfleet::supervisor

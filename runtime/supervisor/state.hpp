@@ -1,0 +1,63 @@
+#pragma once
+// All that a supervisor knows of its fleet, as JSON: whoever reads it can take over. Pure.
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "balancer/config.hpp"
+#include "driver/driver.hpp"
+#include "fleet/instance.hpp"
+#include "fleet/spec.hpp"
+
+namespace vmfleet::supervisor {
+
+namespace recipe = vmimage::recipe;
+
+constexpr int kStateVersion = 1;
+
+enum class Mode { Running, Stopped, Removing };
+std::string to_string(Mode mode);
+
+/// What the fleet shall be.
+struct Deployment {
+  fleet::Spec spec;
+  std::string digest;  ///< of the image, without its prefix: the name of its folder
+  int restarts = 0;
+  bool operator==(const Deployment&) const = default;
+
+  /// Equal for two that make the same instances.
+  std::string generation() const;
+};
+
+/// One instance.
+struct Record {
+  std::string id;
+  int slot = 0;  ///< at the balancer
+  std::string generation;
+  std::string digest;  ///< of its image
+  std::string image;   ///< as it was given
+  recipe::Size size;
+  fleet::State state = fleet::State::Starting;
+  fleet::Milliseconds since{0};
+  std::optional<fleet::Milliseconds> healthy_since;
+  std::int64_t started_at = 0;  ///< seconds since the epoch
+  std::string cause;            ///< of its failure
+  std::optional<driver::Running> running;
+};
+
+struct FleetState {
+  Mode mode = Mode::Running;
+  std::optional<Deployment> current;
+  std::optional<Deployment> previous;
+  int next_number = 1;
+  std::string boot_id;
+  fleet::Backoff backoff;
+  std::vector<balancer::Listener> listeners;  ///< the main one first
+  std::vector<Record> instances;              ///< oldest first
+};
+
+std::string to_json(const FleetState& state);
+FleetState parse_state(const std::string& text, const std::string& where);
+
+}  // namespace vmfleet::supervisor

@@ -1,0 +1,118 @@
+#include "supervisor/supervisor.hpp"
+
+#include <fmt/format.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cstdlib>
+
+#include "driver/local/local.hpp"
+#include "support/error.hpp"
+#include "support/file.hpp"
+#include "support/process.hpp"
+#include "supervisor/engine.hpp"
+#include "supervisor/socket.hpp"
+
+namespace vmfleet::supervisor {
+
+namespace support = vmimage::support;
+using std::chrono::milliseconds;
+using support::json;
+
+namespace {
+
+constexpr milliseconds kTick{200};
+constexpr milliseconds kPatience{20'000};  // for the first order, before a fleet without any is given up
+
+milliseconds monotonic() {
+  timespec time{};
+  ::clock_gettime(CLOCK_BOOTTIME, &time);
+  return milliseconds(time.tv_sec * 1000 + time.tv_nsec / 1'000'000);
+}
+
+json carry_out(Engine& engine, const json& order) {
+  const std::string command = order.at("command");
+  json answer{{"ok", true}, {"pid", ::getpid()}};
+  if (command != "apply" && command != "status" && command != "down" && engine.empty())
+    throw support::failure("the fleet has not been started");
+  if (command == "apply") {
+    const auto spec = fleet::parse_spec(order.at("spec").dump(), "fleet spec", "/");
+    const auto change = engine.apply(spec, order.at("manifest"));
+    answer["changed"] = change.changed;
+    answer["was_stopped"] = change.was_stopped;
+  } else if (command == "undo") {
+    engine.undo();
+  } else if (command == "scale") {
+    engine.scale(order.at("count"));
+  } else if (command == "restart") {
+    engine.restart();
+  } else if (command == "start") {
+    engine.set_mode(Mode::Running);
+  } else if (command == "stop") {
+    engine.set_mode(Mode::Stopped);
+  } else if (command == "down") {
+    engine.set_mode(Mode::Removing);
+  } else if (command != "status") {
+    throw support::invalid(fmt::format("unknown order '{}'", command));
+  }
+  answer["status"] = fleet::to_json(engine.status());
+  return answer;
+}
+
+std::string answer_to(Engine& engine, const std::string& question) {
+  json answer;
+  try {
+    answer = carry_out(engine, support::parse_json(question, "order"));
+  } catch (const support::Error& error) {
+    answer = {{"ok", false},
+              {"exit_status", error.exit_status()},
+              {"message", error.what()},
+              {"hint", error.hint()}};
+  } catch (const std::exception& error) {
+    answer = {{"ok", false}, {"exit_status", 1}, {"message", error.what()}, {"hint", ""}};
+  }
+  return answer.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
+}
+
+FleetState load(const Place& place) {
+  return fs::exists(place.state())
+             ? parse_state(support::read_file(place.state()), place.state().string())
+             : FleetState{};
+}
+
+/// No relative path may mean something else once the working folder is another one.
+void leave_working_folder() {
+  ::setenv("VMIMAGE_CACHE", support::cache_folder().c_str(), 1);
+  fs::current_path("/");
+}
+
+}  // namespace
+
+void supervise(const std::string& name) {
+  leave_working_folder();
+  const Place place = make_place(name);
+  const SupervisorLock lock(place);
+  if (!lock.held())
+    return;
+  driver::LocalDriver driver;
+  health::Monitor monitor;
+  balancer::HaProxy balancer(place.root);
+  const auto wall = [] { return static_cast<std::int64_t>(::time(nullptr)); };
+  Engine engine(place, load(place), {driver, monitor, balancer, monotonic, wall});
+  const auto start = monotonic();
+  {
+    Server server(place.control());
+    while (!support::interrupted() && !engine.finished()) {
+      engine.tick();
+      server.serve(kTick, [&](const std::string& question) { return answer_to(engine, question); });
+      if (engine.empty() && monotonic() - start > kPatience)
+        break;
+    }
+  }
+  if (engine.finished())
+    balancer.stop();
+  if (engine.empty() || (engine.finished() && engine.mode() == Mode::Removing))
+    remove_place(place);
+}
+
+}  // namespace vmfleet::supervisor
