@@ -10,10 +10,10 @@
 #include <functional>
 #include <thread>
 
+#include "supervisor/socket.hpp"
 #include "support/error.hpp"
 #include "support/file.hpp"
 #include "support/process.hpp"
-#include "supervisor/socket.hpp"
 
 namespace vmfleet::balancer {
 
@@ -107,8 +107,9 @@ void HaProxy::wait_until_ready(const driver::ProcessId& process) {
   const std::string words = tail_of(log_);
   for (const auto& listener : config_->listeners)
     if (words.find("cannot bind") != std::string::npos && !is_free(listener.host))
-      throw failure(fmt::format("failed to listen on {}:{}: the port is in use", config_->address, listener.host),
-                    "choose another one with --port");
+      throw failure(
+          fmt::format("failed to listen on {}:{}: the port is in use", config_->address, listener.host),
+          "choose another one with --port");
   throw failure("failed to start HAProxy", words);
 }
 
@@ -130,8 +131,8 @@ void HaProxy::route(const std::map<int, Route>& routes) {
   }
   for (std::size_t at = 0; at < list.size(); at += kBatch) {
     const auto end = std::min(at + kBatch, list.size());
-    const std::string answer = ask(
-        fmt::format("{}", fmt::join(list.begin() + static_cast<long>(at), list.begin() + static_cast<long>(end), ";")));
+    const std::string answer = ask(fmt::format(
+        "{}", fmt::join(list.begin() + static_cast<long>(at), list.begin() + static_cast<long>(end), ";")));
     if (is_refusal(answer))
       throw failure("failed to set HAProxy's servers: " + answer.substr(0, answer.find('\n')));
   }

@@ -13,8 +13,8 @@ namespace vmfleet::balancer {
 class Balancer {
  public:
   virtual ~Balancer() = default;
-  /// Answers on the listeners of `config` from here on; a balancer that runs already goes on, or hands its sockets
-  /// over to one with the new configuration. Throws Error when a port is in use.
+  /// Answers on the listeners of `config` from here on; a balancer that runs already goes on, or hands its
+  /// sockets over to one with the new configuration. Throws Error when a port is in use.
   virtual void serve(const Config& config) = 0;
   /// What each slot leads to; slots that are not named lead nowhere. Starts a balancer that has ended again.
   virtual void route(const std::map<int, Route>& routes) = 0;
@@ -44,8 +44,8 @@ class HaProxy : public Balancer {
   bool everything_sent_ = false;
 };
 
-/// A port on 127.0.0.1 that nothing listens on; the same one for the same name where it is free. From below the
-/// range that the kernel takes for connections, so that it stays free while the fleet is stopped.
+/// A port on 127.0.0.1 that nothing listens on; the same one for the same name where it is free. From below
+/// the range that the kernel takes for connections, so that it stays free while the fleet is stopped.
 std::uint16_t choose_port(const std::string& name);
 bool is_free(std::uint16_t port);
 

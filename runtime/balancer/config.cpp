@@ -17,7 +17,8 @@ bool is_http(const Config& config, std::uint16_t guest) {
   return config.health.type == recipe::HealthType::Http && config.health.port == guest;
 }
 
-/// A request that got no answer at all is given to another instance; only one that may be repeated without harm.
+/// A request that got no answer at all is given to another instance; only one that may be repeated without
+/// harm.
 const char* const kHttp =
     "  mode http\n"
     "  option http-keep-alive\n"
@@ -64,9 +65,9 @@ std::string to_text(const Config& config) {
       "  retries 5\n"
       "  option redispatch 1\n";
   for (const auto& listener : config.listeners) {
-    text += fmt::format("\nfrontend front-{}\n  mode {}\n  bind {}:{}\n  default_backend {}\n", listener.guest,
-                        is_http(config, listener.guest) ? "http" : "tcp", config.address, listener.host,
-                        backend_of(listener.guest));
+    text += fmt::format("\nfrontend front-{}\n  mode {}\n  bind {}:{}\n  default_backend {}\n",
+                        listener.guest, is_http(config, listener.guest) ? "http" : "tcp", config.address,
+                        listener.host, backend_of(listener.guest));
     text += backend(config, listener);
   }
   return text;

@@ -1,6 +1,6 @@
 #pragma once
-// HAProxy's configuration and the words of its runtime API, as pure functions (HAProxy 2.6 configuration manual;
-// management guide, section 9.3 "Unix Socket commands").
+// HAProxy's configuration and the words of its runtime API, as pure functions (HAProxy 2.6 configuration
+// manual; management guide, section 9.3 "Unix Socket commands").
 
 #include <cstdint>
 #include <filesystem>
@@ -32,8 +32,8 @@ struct Config {
   bool drop_privileges = false;  ///< started as root: serve as nobody
 };
 
-/// Every server is a slot of a server template, set and switched through the runtime API: no reload is needed when
-/// instances come and go.
+/// Every server is a slot of a server template, set and switched through the runtime API: no reload is needed
+/// when instances come and go.
 std::string to_text(const Config& config);
 
 enum class Mode { Off, Ready, Drain };

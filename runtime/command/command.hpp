@@ -1,5 +1,6 @@
 #pragma once
-// A verb of the vmfleet program: one file per verb or family of verbs in this folder, each adding itself to the parser.
+// A verb of the vmfleet program: one file per verb or family of verbs in this folder, each adding itself to
+// the parser.
 
 #include <CLI/CLI.hpp>
 

@@ -20,8 +20,9 @@ supervisor::Place choose_fleet(const std::string& name);
 CLI::Option* add_fleet_argument(CLI::App& command, std::string& name);
 CLI::Option* add_timeout_option(CLI::App& command, int& seconds);
 
-/// Waits until the fleet is settled, and says on standard error how far it is. Throws Error{Failure} with the end of
-/// an instance's log when that takes longer, or its instances fail again and again; Error{Interrupted} on Ctrl-C.
+/// Waits until the fleet is settled, and says on standard error how far it is. Throws Error{Failure} with the
+/// end of an instance's log when that takes longer, or its instances fail again and again; Error{Interrupted}
+/// on Ctrl-C.
 fleet::Status wait_until_settled(supervisor::Client& client, std::chrono::seconds timeout);
 
 /// Throws Error{Failure} that says that a stopped fleet does not have what was asked for.

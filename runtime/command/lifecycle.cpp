@@ -1,4 +1,5 @@
-// vmfleet scale, restart, stop, start, down: the rest of a fleet's life; and supervise, which is how it lives.
+// vmfleet scale, restart, stop, start, down: the rest of a fleet's life; and supervise, which is how it
+// lives.
 
 #include <fmt/format.h>
 
@@ -6,8 +7,8 @@
 
 #include "command/fleet.hpp"
 #include "fleet/spec.hpp"
-#include "support/error.hpp"
 #include "supervisor/supervisor.hpp"
+#include "support/error.hpp"
 
 namespace vmfleet::command {
 
@@ -87,7 +88,9 @@ void add_scale(CLI::App& app) {
   };
   auto options = std::make_shared<ScaleOptions>();
   CLI::App* command = app.add_subcommand("scale", "Changes the number of instances");
-  command->add_option("fleet", options->words, "The fleet (may be left out when there is only one) and the number")
+  command
+      ->add_option("fleet", options->words,
+                   "The fleet (may be left out when there is only one) and the number")
       ->required()
       ->expected(1, 2)
       ->type_name("[FLEET] N");

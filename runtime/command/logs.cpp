@@ -9,10 +9,10 @@
 #include <memory>
 
 #include "command/fleet.hpp"
+#include "supervisor/events.hpp"
 #include "support/error.hpp"
 #include "support/json.hpp"
 #include "support/process.hpp"
-#include "supervisor/events.hpp"
 
 namespace vmfleet::command {
 

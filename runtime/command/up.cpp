@@ -10,9 +10,9 @@
 #include "inspect/image.hpp"
 #include "machine/accelerator.hpp"
 #include "recipe/manifest.hpp"
+#include "supervisor/state.hpp"
 #include "support/error.hpp"
 #include "support/file.hpp"
-#include "supervisor/state.hpp"
 
 namespace vmfleet::command {
 
@@ -80,8 +80,7 @@ struct Wanted {
 
 Wanted read(const Options& options) {
   const auto document = spec_of(options.what);
-  const fs::path image = fs::absolute(
-      vmimage::inspect::image_of(document ? document->image : options.what));
+  const fs::path image = fs::absolute(vmimage::inspect::image_of(document ? document->image : options.what));
   Wanted wanted{document.value_or(fleet::Spec{}), vmimage::inspect::load_manifest(image)};
   std::string name = !options.name.empty() ? options.name : wanted.spec.name;
   if (name.empty())
@@ -147,7 +146,8 @@ void add_up(CLI::App& app) {
   command->add_option("--count", options->count, "Number of instances")
       ->type_name("N")
       ->check(CLI::Range(0, fleet::kMaximumCount));
-  command->add_option("--name", options->name, "The fleet's name (default: the service's)")->type_name("NAME");
+  command->add_option("--name", options->name, "The fleet's name (default: the service's)")
+      ->type_name("NAME");
   command->add_option("--env", options->environment, "A setting for the service (repeatable)")
       ->type_name("K=V")
       ->take_all()

@@ -21,12 +21,12 @@ State parse_state(const std::string& text);  ///< throws Error{Usage}
 
 /// The times that the rules of a fleet go by.
 struct Rules {
-  Milliseconds start_limit = std::chrono::minutes(5);      ///< longer in `starting`: failed
-  Milliseconds unhealthy_limit = std::chrono::seconds(15); ///< longer in `unhealthy`: failed
-  Milliseconds drain_limit = std::chrono::seconds(10);     ///< requests still open then are cut
-  Milliseconds stop_limit = std::chrono::seconds(10);      ///< still running then: killed
-  Milliseconds stable = std::chrono::seconds(10);          ///< healthy for so long: it did not fail quickly
-  Milliseconds first_delay = std::chrono::seconds(1);      ///< before the start after a quick failure
+  Milliseconds start_limit = std::chrono::minutes(5);       ///< longer in `starting`: failed
+  Milliseconds unhealthy_limit = std::chrono::seconds(15);  ///< longer in `unhealthy`: failed
+  Milliseconds drain_limit = std::chrono::seconds(10);      ///< requests still open then are cut
+  Milliseconds stop_limit = std::chrono::seconds(10);       ///< still running then: killed
+  Milliseconds stable = std::chrono::seconds(10);           ///< healthy for so long: it did not fail quickly
+  Milliseconds first_delay = std::chrono::seconds(1);       ///< before the start after a quick failure
   Milliseconds longest_delay = std::chrono::minutes(1);
   int failed_checks = 3;  ///< in a row, and a healthy instance is unhealthy
   int surge = 1;          ///< instances above the desired count while others are replaced
@@ -45,7 +45,7 @@ State next_state(State state, Milliseconds since, const Sighting& sighting, Mill
 
 /// Instances that fail before they were healthy for a while hold up the next start, longer each time.
 struct Backoff {
-  int failures = 0;           ///< quick ones, in a row
+  int failures = 0;  ///< quick ones, in a row
   Milliseconds last_failure{0};
 };
 

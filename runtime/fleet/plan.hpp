@@ -1,5 +1,6 @@
 #pragma once
-// What is to be done next so that a fleet becomes what it shall be: a pure function, the same on every driver.
+// What is to be done next so that a fleet becomes what it shall be: a pure function, the same on every
+// driver.
 
 #include <string>
 #include <vector>
@@ -8,8 +9,8 @@
 
 namespace vmfleet::fleet {
 
-/// An instance as the plan sees it. `generation` stands for all that it was made from: image, environment, size.
-/// One whose generation is not the desired one is outdated, and is to be replaced.
+/// An instance as the plan sees it. `generation` stands for all that it was made from: image, environment,
+/// size. One whose generation is not the desired one is outdated, and is to be replaced.
 struct Instance {
   std::string id;
   std::string generation;
@@ -46,7 +47,8 @@ struct Action {
 
 std::vector<Action> plan(const Desired& desired, const Observed& observed, const Rules& rules = {});
 
-/// Whether a fleet is what it shall be: the desired count healthy, of the desired generation, and nothing else.
+/// Whether a fleet is what it shall be: the desired count healthy, of the desired generation, and nothing
+/// else.
 bool settled(const Desired& desired, const std::vector<Instance>& instances);
 
 }  // namespace vmfleet::fleet

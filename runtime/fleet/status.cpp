@@ -78,18 +78,12 @@ json to_json(const Status& status) {
   json instances = json::array();
   for (const auto& one : status.instances)
     instances.push_back(instance_json(one));
-  return {{"name", status.name},
-          {"driver", status.driver},
-          {"image", status.image},
-          {"mode", status.mode},
-          {"desired", status.desired},
-          {"healthy", status.healthy()},
-          {"endpoint", status.endpoint},
-          {"ports", status.ports},
-          {"settled", status.settled},
-          {"quick_failures", status.quick_failures},
-          {"problem", status.problem},
-          {"instances", instances}};
+  return {{"name", status.name},         {"driver", status.driver},
+          {"image", status.image},       {"mode", status.mode},
+          {"desired", status.desired},   {"healthy", status.healthy()},
+          {"endpoint", status.endpoint}, {"ports", status.ports},
+          {"settled", status.settled},   {"quick_failures", status.quick_failures},
+          {"problem", status.problem},   {"instances", instances}};
 }
 
 Status parse_status(const json& document) {
@@ -110,8 +104,8 @@ Status parse_status(const json& document) {
 }
 
 std::string render(const Status& status, std::int64_t now) {
-  std::string text = fmt::format("{}: {}, {} of {} healthy", status.name, status.mode, status.healthy(),
-                                 status.desired);
+  std::string text =
+      fmt::format("{}: {}, {} of {} healthy", status.name, status.mode, status.healthy(), status.desired);
   if (!status.endpoint.empty())
     text += ", " + status.endpoint;
   text += fmt::format("\nimage: {}\n", status.image);
@@ -124,10 +118,10 @@ std::string render(const Status& status, std::int64_t now) {
     return text;
   std::vector<Row> rows{{"INSTANCE", "STATE", "ADDRESS", "AGE", "CPU", "MEMORY", "PID"}};
   for (const auto& one : status.instances)
-    rows.push_back({one.id, to_string(one.state) + (one.current ? "" : " (outdated)"), or_dash(one.address),
-                    format_age(now - one.started_at), one.pid ? fmt::format("{:.1f} s", one.cpu_seconds) : "-",
-                    one.pid ? vmimage::recipe::format_size(one.memory) : "-",
-                    one.pid ? std::to_string(one.pid) : "-"});
+    rows.push_back(
+        {one.id, to_string(one.state) + (one.current ? "" : " (outdated)"), or_dash(one.address),
+         format_age(now - one.started_at), one.pid ? fmt::format("{:.1f} s", one.cpu_seconds) : "-",
+         one.pid ? vmimage::recipe::format_size(one.memory) : "-", one.pid ? std::to_string(one.pid) : "-"});
   return text + "\n" + table(rows);
 }
 

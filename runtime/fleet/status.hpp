@@ -16,7 +16,7 @@ struct InstanceStatus {
   std::string id;
   State state = State::Starting;
   std::string image;
-  std::string address;  ///< host:port that leads to its first port; empty until it is known
+  std::string address;          ///< host:port that leads to its first port; empty until it is known
   std::int64_t started_at = 0;  ///< seconds since the epoch
   bool current = true;          ///< made from what the spec says now
   int pid = 0;                  ///< 0: no machine runs

@@ -1,5 +1,6 @@
 #pragma once
-// Health checks of many instances at once: each in a thread of its own, so that one that hangs holds up nobody.
+// Health checks of many instances at once: each in a thread of its own, so that one that hangs holds up
+// nobody.
 
 #include <condition_variable>
 #include <list>

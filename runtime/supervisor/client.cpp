@@ -5,11 +5,11 @@
 #include <thread>
 
 #include "driver/local/process.hpp"
+#include "supervisor/socket.hpp"
+#include "supervisor/state.hpp"
 #include "support/error.hpp"
 #include "support/file.hpp"
 #include "support/process.hpp"
-#include "supervisor/socket.hpp"
-#include "supervisor/state.hpp"
 
 namespace vmfleet::supervisor {
 
@@ -47,8 +47,9 @@ std::string Client::ask(const std::string& question) {
       // none there
     }
     if (Clock::now() > until)
-      throw support::failure(fmt::format("failed to reach the supervisor of '{}': {}", place_.name, last_line(log)),
-                             "its log is " + log.string());
+      throw support::failure(
+          fmt::format("failed to reach the supervisor of '{}': {}", place_.name, last_line(log)),
+          "its log is " + log.string());
     if (started == Clock::time_point::min() || Clock::now() - started > kStartAgain) {
       place_ = make_place(place_.name);
       support::start_detached({fs::read_symlink("/proc/self/exe"), "supervise", place_.name}, log);

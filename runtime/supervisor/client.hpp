@@ -20,8 +20,8 @@ class Client {
   vmimage::support::json order(const vmimage::support::json& order);
   fleet::Status status();
 
-  /// Orders `stop` or `down` and waits until that is done and no process of the fleet is left. Throws when it takes
-  /// longer than `limit`.
+  /// Orders `stop` or `down` and waits until that is done and no process of the fleet is left. Throws when it
+  /// takes longer than `limit`.
   void end(const std::string& command, std::chrono::milliseconds limit = std::chrono::minutes(2));
 
  private:

@@ -5,9 +5,9 @@
 
 #include <algorithm>
 
+#include "supervisor/engine.hpp"
 #include "support/error.hpp"
 #include "support/file.hpp"
-#include "supervisor/engine.hpp"
 
 namespace vmfleet::supervisor {
 
@@ -146,8 +146,9 @@ fleet::Status Engine::status() {
   status.problem = problem_;
   for (const auto& record : state_.instances) {
     const auto look = outside_.driver.look(record.id);
-    fleet::InstanceStatus one{record.id, record.state, record.image, {}, record.started_at,
-                              record.generation == state_.current->generation()};
+    fleet::InstanceStatus one{record.id,         record.state,
+                              record.image,      {},
+                              record.started_at, record.generation == state_.current->generation()};
     if (look.phase == driver::Look::Phase::Alive) {
       one.pid = look.running.pid;
       one.memory = look.memory;

@@ -1,14 +1,13 @@
 #include "supervisor/engine.hpp"
 
 #include <fmt/format.h>
-
 #include <unistd.h>
 
 #include <algorithm>
 
+#include "supervisor/events.hpp"
 #include "support/error.hpp"
 #include "support/file.hpp"
-#include "supervisor/events.hpp"
 
 namespace vmfleet::supervisor {
 
@@ -74,7 +73,8 @@ void Engine::tick() {
     look_at(record);
   const auto now = outside_.now();
   const auto stable = [&](const Record& record) {
-    return record.state == State::Healthy && record.healthy_since && now - *record.healthy_since >= rules_.stable;
+    return record.state == State::Healthy && record.healthy_since &&
+           now - *record.healthy_since >= rules_.stable;
   };
   if (std::any_of(state_.instances.begin(), state_.instances.end(), stable))
     state_.backoff = {};
@@ -94,9 +94,9 @@ void Engine::look_at(Record& record) {
   const auto manifest = manifest_of(record.digest);
   if (look.phase == driver::Look::Phase::Alive) {
     const auto port = look.running.ports.find(manifest->health.port);
-    outside_.checks.watch(record.id, {manifest->health,
-                                      port == look.running.ports.end() ? std::uint16_t{0} : port->second,
-                                      place_.monitor(record.id)});
+    outside_.checks.watch(
+        record.id, {manifest->health, port == look.running.ports.end() ? std::uint16_t{0} : port->second,
+                    place_.monitor(record.id)});
     verdict = outside_.checks.verdict(record.id);
     sighting.healthy = verdict.healthy;
     sighting.failed_checks = verdict.failed_checks;
@@ -206,8 +206,8 @@ std::shared_ptr<const recipe::Manifest> Engine::manifest_of(const std::string& d
   auto& manifest = manifests_[digest];
   if (!manifest) {
     const fs::path file = place_.image(digest) / "manifest.json";
-    manifest = std::make_shared<recipe::Manifest>(
-        recipe::parse_manifest(support::read_file(file), file.string()));
+    manifest =
+        std::make_shared<recipe::Manifest>(recipe::parse_manifest(support::read_file(file), file.string()));
   }
   return manifest;
 }

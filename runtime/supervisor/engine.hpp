@@ -1,6 +1,6 @@
 #pragma once
-// The heart of a supervisor: looks at the instances, has the next steps planned, takes them. All that it needs of the
-// outside comes in through narrow seams, so that tests run it without any machine.
+// The heart of a supervisor: looks at the instances, has the next steps planned, takes them. All that it
+// needs of the outside comes in through narrow seams, so that tests run it without any machine.
 
 #include <functional>
 #include <memory>
@@ -19,8 +19,8 @@ struct Outside {
   driver::Driver& driver;
   health::Checks& checks;
   balancer::Balancer& balancer;
-  std::function<fleet::Milliseconds()> now;      ///< monotonic, the same for all processes until the host's boot
-  std::function<std::int64_t()> wall;            ///< seconds since the epoch
+  std::function<fleet::Milliseconds()> now;  ///< monotonic, the same for all processes until the host's boot
+  std::function<std::int64_t()> wall;        ///< seconds since the epoch
 };
 
 class Engine {
@@ -82,7 +82,8 @@ class Engine {
   std::map<std::string, std::shared_ptr<const recipe::Manifest>> manifests_;
 };
 
-/// The port that a fleet's address leads to: the one of the health check, else the image's first TCP port; 0: none.
+/// The port that a fleet's address leads to: the one of the health check, else the image's first TCP port; 0:
+/// none.
 std::uint16_t main_port(const recipe::Manifest& manifest);
 
 }  // namespace vmfleet::supervisor

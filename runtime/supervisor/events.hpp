@@ -10,8 +10,8 @@ namespace vmfleet::supervisor {
 
 struct Event {
   std::int64_t time = 0;  ///< seconds since the epoch
-  std::string event;      ///< a state that an instance entered, or changed | supervised | stopped | gone | …
-  std::string instance;   ///< empty: the fleet
+  std::string event;     ///< a state that an instance entered, or changed | supervised | stopped | gone | …
+  std::string instance;  ///< empty: the fleet
   std::string text;
 };
 

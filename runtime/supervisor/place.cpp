@@ -86,7 +86,7 @@ Place find_place(const std::string& name) {
     return make_place(name);
   const std::string guess = support::nearest(name, names);
   throw support::invalid(fmt::format("there is no fleet '{}'", name),
-                         !guess.empty()   ? fmt::format("did you mean '{}'?", guess)
+                         !guess.empty()  ? fmt::format("did you mean '{}'?", guess)
                          : names.empty() ? "start one with 'vmfleet up IMAGE'"
                                          : "'vmfleet list' shows which there are");
 }

@@ -1,6 +1,6 @@
 #pragma once
-// Where a fleet keeps what it has: one folder for state, one (with a short path) for sockets, and the lock that says
-// who looks after it.
+// Where a fleet keeps what it has: one folder for state, one (with a short path) for sockets, and the lock
+// that says who looks after it.
 
 #include <filesystem>
 #include <string>
@@ -33,7 +33,8 @@ std::vector<std::string> fleet_names();
 
 /// Makes the folders that are missing.
 Place make_place(const std::string& name);
-/// The place of a fleet that there is; throws Error{Usage}, with the nearest name as hint, when there is none.
+/// The place of a fleet that there is; throws Error{Usage}, with the nearest name as hint, when there is
+/// none.
 Place find_place(const std::string& name);
 /// Removes all of it.
 void remove_place(const Place& place);

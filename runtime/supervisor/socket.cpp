@@ -36,8 +36,9 @@ sockaddr_un address_of(const fs::path& path) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (path.native().size() >= sizeof address.sun_path)
-    throw support::failure(fmt::format("failed to use '{}': the path is too long for a socket", path.string()),
-                           "set XDG_RUNTIME_DIR to a shorter path");
+    throw support::failure(
+        fmt::format("failed to use '{}': the path is too long for a socket", path.string()),
+        "set XDG_RUNTIME_DIR to a shorter path");
   std::strcpy(address.sun_path, path.c_str());
   return address;
 }

@@ -7,11 +7,11 @@
 #include <cstdlib>
 
 #include "driver/local/local.hpp"
+#include "supervisor/engine.hpp"
+#include "supervisor/socket.hpp"
 #include "support/error.hpp"
 #include "support/file.hpp"
 #include "support/process.hpp"
-#include "supervisor/engine.hpp"
-#include "supervisor/socket.hpp"
 
 namespace vmfleet::supervisor {
 
@@ -75,9 +75,8 @@ std::string answer_to(Engine& engine, const std::string& question) {
 }
 
 FleetState load(const Place& place) {
-  return fs::exists(place.state())
-             ? parse_state(support::read_file(place.state()), place.state().string())
-             : FleetState{};
+  return fs::exists(place.state()) ? parse_state(support::read_file(place.state()), place.state().string())
+                                   : FleetState{};
 }
 
 /// No relative path may mean something else once the working folder is another one.

@@ -1,5 +1,6 @@
 #pragma once
-// The driver that comes with vmfleet: QEMU processes of this user on this machine, each on an overlay of the image.
+// The driver that comes with vmfleet: QEMU processes of this user on this machine, each on an overlay of the
+// image.
 
 #include <future>
 #include <map>

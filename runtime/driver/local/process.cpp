@@ -17,7 +17,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// The fields of /proc/<pid>/stat after the program's name, from the third ("state") on; empty: no such process.
+/// The fields of /proc/<pid>/stat after the program's name, from the third ("state") on; empty: no such
+/// process.
 std::vector<std::string> stat_fields(pid_t pid) {
   std::ifstream file(fmt::format("/proc/{}/stat", pid));
   std::stringstream text;

@@ -1,0 +1,37 @@
+# bash completion for vmfleet(1)
+
+_vmfleet_fleets() {
+  local state=${XDG_STATE_HOME:-$HOME/.local/state}/vmfleet file
+  for file in "$state"/*/state.json; do
+    [[ -e $file ]] && basename "${file%/state.json}"
+  done
+}
+
+_vmfleet() {
+  local word=$2 previous=$3 command=${COMP_WORDS[1]} words=
+  COMPREPLY=()
+  case $previous in
+    --driver) mapfile -t COMPREPLY < <(compgen -W "local" -- "$word"); return ;;
+    --count | --name | --env | --port | --cpus | --memory | --timeout | --instance) return ;;
+  esac
+  if ((COMP_CWORD == 1)); then
+    words="up status list scale logs events restart stop start down --help --version"
+  else
+    case $command in
+      up) words="--count --name --env --port --cpus --memory --driver --timeout --help" ;;
+      status) words="--json --watch --help" ;;
+      list) words="--json --help" ;;
+      scale | restart | start) words="--timeout --help" ;;
+      logs) words="--follow --instance --help" ;;
+      events) words="--json --help" ;;
+      stop | down) words="--help" ;;
+    esac
+    [[ $command == up || $command == list ]] || words+=" $(_vmfleet_fleets)"
+  fi
+  mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
+  if [[ $command == up ]] && ((COMP_CWORD > 1)) && [[ $word != -* ]]; then
+    mapfile -t COMPREPLY < <(compgen -f -- "$word")
+    compopt -o filenames
+  fi
+}
+complete -F _vmfleet vmfleet

@@ -1,0 +1,38 @@
+# fish completion for vmfleet(1)
+
+function __vmfleet_fleets
+  set -l state ~/.local/state
+  set -q XDG_STATE_HOME; and set state $XDG_STATE_HOME
+  for file in $state/vmfleet/*/state.json
+    basename (dirname $file)
+  end
+end
+
+set -l commands up status list scale logs events restart stop start down
+complete -c vmfleet -f -n __fish_use_subcommand -l help -d 'Show help'
+complete -c vmfleet -f -n __fish_use_subcommand -l version -d 'Show the version'
+complete -c vmfleet -f -n __fish_use_subcommand -a up -d 'Start a fleet, or make it what is asked for'
+complete -c vmfleet -f -n __fish_use_subcommand -a status -d 'What runs, and how it is'
+complete -c vmfleet -f -n __fish_use_subcommand -a list -d 'The fleets'
+complete -c vmfleet -f -n __fish_use_subcommand -a scale -d 'Change the number of instances'
+complete -c vmfleet -f -n __fish_use_subcommand -a logs -d 'What the instances said'
+complete -c vmfleet -f -n __fish_use_subcommand -a events -d 'What happened'
+complete -c vmfleet -f -n __fish_use_subcommand -a restart -d 'Replace all instances'
+complete -c vmfleet -f -n __fish_use_subcommand -a stop -d 'Power all instances off'
+complete -c vmfleet -f -n __fish_use_subcommand -a start -d 'Start a stopped fleet'
+complete -c vmfleet -f -n __fish_use_subcommand -a down -d 'Remove a fleet'
+complete -c vmfleet -f -n "__fish_seen_subcommand_from $commands" -l help -d 'Show help'
+
+complete -c vmfleet -n '__fish_seen_subcommand_from up' -l count -x -d 'Number of instances'
+complete -c vmfleet -n '__fish_seen_subcommand_from up' -l name -x -d 'Name of the fleet'
+complete -c vmfleet -n '__fish_seen_subcommand_from up' -l env -x -d 'A setting for the service, K=V'
+complete -c vmfleet -n '__fish_seen_subcommand_from up' -l port -x -d 'Port of the address'
+complete -c vmfleet -n '__fish_seen_subcommand_from up' -l cpus -x -d 'Processors'
+complete -c vmfleet -n '__fish_seen_subcommand_from up' -l memory -x -d 'Memory'
+complete -c vmfleet -n '__fish_seen_subcommand_from up' -l driver -x -a local -d 'Where it runs'
+complete -c vmfleet -n '__fish_seen_subcommand_from up scale restart start' -l timeout -x -d 'Seconds to become healthy'
+complete -c vmfleet -f -n '__fish_seen_subcommand_from status scale logs events restart stop start down' -a '(__vmfleet_fleets)'
+complete -c vmfleet -f -n '__fish_seen_subcommand_from status list events' -l json -d 'For programs'
+complete -c vmfleet -f -n '__fish_seen_subcommand_from status' -l watch -d 'Again every second'
+complete -c vmfleet -f -n '__fish_seen_subcommand_from logs' -s f -l follow -d 'Go on printing'
+complete -c vmfleet -n '__fish_seen_subcommand_from logs' -l instance -x -d 'Only this one'
