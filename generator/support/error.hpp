@@ -13,8 +13,8 @@ enum class ErrorKind {
   Interrupted = 130,  ///< the user or the system asked us to stop (128 + SIGINT)
 };
 
-/// `text` with control characters shown as '?': names that end up in messages may hold any byte, and a message
-/// is one line.
+/// `text` with control characters shown as '?': names that end up in messages may hold any byte, and a
+/// message is one line.
 std::string one_line(std::string text);
 
 /// `message` is one line: "failed to <verb> <thing> '<name>': <cause>"; `hint` says what to do, or is empty.
