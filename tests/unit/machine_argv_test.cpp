@@ -1,0 +1,217 @@
+// QEMU's command line, as text.
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <set>
+
+#include "machine/check.hpp"
+#include "machine/machine.hpp"
+#include "support/error.hpp"
+
+namespace vmimage::machine {
+namespace {
+
+using Words = std::vector<std::string>;
+
+Machine example() {
+  Machine machine;
+  machine.name = "orders-1";
+  machine.disk = "/run/orders/disk.qcow2";
+  machine.size = {.cpus = 2, .memory = 256ull << 20};
+  machine.kernel = DirectKernel{"/cache/kernel", "/cache/initrd", "root=PARTLABEL=root console=ttyS0"};
+  machine.qmp_socket = "/run/orders/qmp";
+  machine.serial_log = "/run/orders/serial.log";
+  machine.settings = "/run/orders/environment";
+  machine.forwards = {{.guest = {8080, recipe::Protocol::Tcp}},
+                      {.guest = {53, recipe::Protocol::Udp}, .host_address = "127.0.0.2", .host_port = 5353}};
+  return machine;
+}
+
+/// All values that an option was given.
+Words values(const Words& argv, const std::string& option) {
+  Words found;
+  for (std::size_t i = 0; i + 1 < argv.size(); ++i)
+    if (argv[i] == option)
+      found.push_back(argv[i + 1]);
+  return found;
+}
+
+bool has(const Words& argv, const std::string& option, const std::string& value) {
+  const Words all = values(argv, option);
+  return std::find(all.begin(), all.end(), value) != all.end();
+}
+
+TEST(MachineArgv, WholeCommandLine) {
+  const Words expected{"qemu-system-x86_64",
+                       "-nodefaults",
+                       "-no-user-config",
+                       "-display",
+                       "none",  //
+                       "-name",
+                       "guest=orders-1",  //
+                       "-sandbox",
+                       "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
+                       "-machine",
+                       "q35,smm=off,vmport=off,graphics=off",  //
+                       "-accel",
+                       "tcg",
+                       "-cpu",
+                       "max,la57=off",
+                       "-smp",
+                       "2",
+                       "-m",
+                       "256M",
+                       "-kernel",
+                       "/cache/kernel",
+                       "-initrd",
+                       "/cache/initrd",  //
+                       "-append",
+                       "root=PARTLABEL=root console=ttyS0",  //
+                       "-blockdev",
+                       "driver=qcow2,node-name=disk,discard=unmap,file.driver=file,file.locking=on,"
+                       "file.filename=/run/orders/disk.qcow2",
+                       "-device",
+                       "virtio-blk-pci,drive=disk,bootindex=1",  //
+                       "-netdev",
+                       "user,id=net,ipv6=off,hostfwd=tcp:127.0.0.1:0-:8080,hostfwd=udp:127.0.0.2:5353-:53",
+                       "-device",
+                       "virtio-net-pci,netdev=net,romfile=",  //
+                       "-object",
+                       "rng-builtin,id=rng",
+                       "-device",
+                       "virtio-rng-pci,rng=rng",  //
+                       "-fw_cfg",
+                       "name=opt/vmimage/hostname,string=orders-1",  //
+                       "-fw_cfg",
+                       "name=opt/vmimage/environment,file=/run/orders/environment",  //
+                       "-chardev",
+                       "file,id=serial,append=on,path=/run/orders/serial.log",  //
+                       "-serial",
+                       "chardev:serial",
+                       "-qmp",
+                       "unix:/run/orders/qmp,server=on,wait=off"};
+  EXPECT_EQ(qemu_argv(example()), expected);
+}
+
+TEST(MachineArgv, KvmUsesTheHostsProcessor) {
+  Machine machine = example();
+  machine.accelerator = Accelerator::Kvm;
+  const Words argv = qemu_argv(machine);
+  EXPECT_TRUE(has(argv, "-accel", "kvm"));
+  EXPECT_TRUE(has(argv, "-cpu", "host"));
+}
+
+TEST(MachineArgv, CommasInValuesAreDoubled) {
+  Machine machine = example();
+  machine.name = "a,b";
+  machine.disk = "/tmp/x,y/disk,.qcow2";
+  machine.serial_log = "/tmp/x,y/serial";
+  machine.qmp_socket = "/tmp/x,y/qmp";
+  machine.settings = "/tmp/x,y/environment";
+  machine.kernel->kernel = "/tmp/x,y/kernel";
+  machine.kernel->command_line = "a=1,2";
+  const Words argv = qemu_argv(machine);
+  EXPECT_TRUE(has(argv, "-name", "guest=a,,b"));
+  EXPECT_TRUE(values(argv, "-blockdev")[0].ends_with("file.filename=/tmp/x,,y/disk,,.qcow2"));
+  EXPECT_TRUE(has(argv, "-chardev", "file,id=serial,append=on,path=/tmp/x,,y/serial"));
+  EXPECT_TRUE(has(argv, "-qmp", "unix:/tmp/x,,y/qmp,server=on,wait=off"));
+  EXPECT_TRUE(has(argv, "-fw_cfg", "name=opt/vmimage/environment,file=/tmp/x,,y/environment"));
+  EXPECT_TRUE(has(argv, "-fw_cfg", "name=opt/vmimage/hostname,string=a,,b"));
+  // These are whole words and no option lists.
+  EXPECT_TRUE(has(argv, "-kernel", "/tmp/x,y/kernel"));
+  EXPECT_TRUE(has(argv, "-append", "a=1,2"));
+}
+
+TEST(MachineArgv, UefiHasItsFlashAndNoKernel) {
+  Machine machine = example();
+  machine.firmware = Firmware::Uefi;
+  machine.uefi_code = "/usr/share/CODE.fd";
+  machine.uefi_variables = "/run/orders/VARS.fd";
+  const Words argv = qemu_argv(machine);
+  EXPECT_EQ(values(argv, "-drive"), (Words{"if=pflash,unit=0,format=raw,readonly=on,file=/usr/share/CODE.fd",
+                                           "if=pflash,unit=1,format=raw,file=/run/orders/VARS.fd"}));
+  EXPECT_TRUE(values(argv, "-kernel").empty());
+}
+
+TEST(MachineArgv, BiosHasNeither) {
+  Machine machine = example();
+  machine.firmware = Firmware::Bios;
+  const Words argv = qemu_argv(machine);
+  EXPECT_TRUE(values(argv, "-drive").empty());
+  EXPECT_TRUE(values(argv, "-kernel").empty());
+}
+
+TEST(MachineArgv, DiskHangsOnTheBusAskedFor) {
+  Machine machine = example();
+  machine.bus = DiskBus::VirtioScsi;
+  EXPECT_TRUE(has(qemu_argv(machine), "-device", "virtio-scsi-pci,id=scsi"));
+  EXPECT_TRUE(has(qemu_argv(machine), "-device", "scsi-hd,bus=scsi.0,drive=disk,bootindex=1"));
+  machine.bus = DiskBus::Nvme;
+  EXPECT_TRUE(has(qemu_argv(machine), "-device", "nvme,drive=disk,serial=vmimage,bootindex=1"));
+}
+
+TEST(MachineArgv, ConsoleOnStandardStreams) {
+  Machine machine = example();
+  machine.serial_log.clear();
+  EXPECT_TRUE(has(qemu_argv(machine), "-chardev", "stdio,id=serial,signal=off"));
+}
+
+TEST(MachineArgv, MemoryIsRoundedUpToMebibytes) {
+  Machine machine = example();
+  machine.size.memory = (128ull << 20) + 1;
+  EXPECT_TRUE(has(qemu_argv(machine), "-m", "129M"));
+}
+
+TEST(MachineArgv, WhatIsEmptyIsLeftOut) {
+  Machine machine = example();
+  machine.name.clear();
+  machine.settings.clear();
+  machine.qmp_socket.clear();
+  machine.forwards.clear();
+  machine.mac_address = "52:54:00:12:34:56";
+  const Words argv = qemu_argv(machine);
+  EXPECT_TRUE(values(argv, "-fw_cfg").empty());
+  EXPECT_TRUE(values(argv, "-qmp").empty());
+  EXPECT_TRUE(has(argv, "-netdev", "user,id=net,ipv6=off"));
+  EXPECT_TRUE(has(argv, "-device", "virtio-net-pci,netdev=net,romfile=,mac=52:54:00:12:34:56"));
+}
+
+TEST(MachineNames, FirmwareAndBus) {
+  EXPECT_EQ(parse_firmware("direct"), Firmware::Direct);
+  EXPECT_EQ(parse_firmware("bios"), Firmware::Bios);
+  EXPECT_EQ(parse_firmware("uefi"), Firmware::Uefi);
+  EXPECT_THROW(parse_firmware("UEFI"), support::Error);
+  EXPECT_EQ(parse_disk_bus("virtio-blk"), DiskBus::VirtioBlk);
+  EXPECT_EQ(parse_disk_bus("virtio-scsi"), DiskBus::VirtioScsi);
+  EXPECT_EQ(parse_disk_bus("nvme"), DiskBus::Nvme);
+  EXPECT_THROW(parse_disk_bus(""), support::Error);
+}
+
+TEST(MachineNames, HostName) {
+  EXPECT_EQ(host_name("orders-vm"), "orders-vm");
+  EXPECT_EQ(host_name("orders_vm+1.4"), "orders-vm-1-4");
+  EXPECT_EQ(host_name("_x_"), "x");
+  EXPECT_EQ(host_name("++"), "vm");
+  EXPECT_EQ(host_name(std::string(100, 'a')).size(), 63u);
+}
+
+TEST(MachineNames, SerialLogsOfSeveral) {
+  EXPECT_EQ(numbered("/x/boot.serial.log", 2, 1), "/x/boot.serial.log");
+  EXPECT_EQ(numbered("/x/boot.serial.log", 2, 3), "/x/boot.serial-2.log");
+  EXPECT_EQ(numbered("log", 1, 2), "log-1");
+  EXPECT_EQ(numbered("", 1, 2), "");
+}
+
+TEST(MachineSerial, LastLines) {
+  EXPECT_EQ(last_lines("", 3), "");
+  EXPECT_EQ(last_lines("one\r\ntwo\r\nthree\r\n\r\n", 2), "two\nthree");
+  EXPECT_EQ(last_lines("one\ntwo", 5), "one\ntwo");
+  EXPECT_EQ(last_lines("\x1b[2J\x1b[0mstart\x1b"
+                       "c\n\x1b[?7lon\x07\n",
+                       5),
+            "start\non");
+}
+
+}  // namespace
+}  // namespace vmimage::machine

@@ -1,0 +1,161 @@
+// Health checks, against sockets of our own.
+
+#include <arpa/inet.h>
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <functional>
+#include <thread>
+
+#include "machine/health.hpp"
+
+namespace vmimage::machine {
+namespace {
+
+using namespace std::chrono_literals;
+using recipe::HealthCheck;
+using recipe::HealthType;
+
+/// Listens on a free port of 127.0.0.1, and hands each connection to a function that is given its request.
+class Server {
+ public:
+  explicit Server(std::function<void(int)> serve) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    listener_ = ::socket(AF_INET, SOCK_STREAM, 0);
+    ::bind(listener_, reinterpret_cast<sockaddr*>(&address), sizeof address);
+    socklen_t size = sizeof address;
+    ::getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size);
+    port = ntohs(address.sin_port);
+    ::listen(listener_, 4);
+    thread_ = std::thread([this, serve = std::move(serve)] {
+      for (int peer = 0; (peer = ::accept(listener_, nullptr, nullptr)) >= 0; ::close(peer))
+        serve(peer);
+    });
+  }
+  ~Server() {
+    ending = true;
+    ::shutdown(listener_, SHUT_RDWR);
+    thread_.join();
+    ::close(listener_);
+  }
+  std::uint16_t port = 0;
+  std::atomic<bool> ending = false;
+
+ private:
+  int listener_ = -1;
+  std::thread thread_;
+};
+
+void answer(int peer, const std::string& text) {
+  char request[4096];
+  if (::recv(peer, request, sizeof request, 0) > 0)
+    ::send(peer, text.data(), text.size(), MSG_NOSIGNAL);
+}
+
+HealthCheck http() {
+  return {.type = HealthType::Http, .port = 8080, .path = "/healthz"};
+}
+HealthCheck tcp() {
+  return {.type = HealthType::Tcp, .port = 5432, .path = ""};
+}
+
+std::optional<std::string> check_status(const std::string& status) {
+  Server server([&](int peer) {
+    answer(peer, "HTTP/1.1 " + status + "\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok");
+  });
+  return check_health(http(), "127.0.0.1", server.port, 5s);
+}
+
+TEST(Health, NoneIsAlwaysHealthy) {
+  EXPECT_EQ(check_health({}, "127.0.0.1", 1, 1s), std::nullopt);
+}
+
+TEST(Health, HttpStatus) {
+  EXPECT_EQ(check_status("200 OK"), std::nullopt);
+  EXPECT_EQ(check_status("204 No Content"), std::nullopt);
+  EXPECT_EQ(check_status("302 Found"), std::nullopt);
+  EXPECT_EQ(check_status("404 Not Found"), "HTTP 404");
+  EXPECT_EQ(check_status("500 Internal Server Error"), "HTTP 500");
+  EXPECT_EQ(check_status("503 Service Unavailable"), "HTTP 503");
+}
+
+TEST(Health, HttpAsksForThePath) {
+  std::string request(4096, '\0');
+  {
+    Server server([&](int peer) {
+      const auto got = ::recv(peer, request.data(), request.size(), 0);
+      request.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
+    });
+    check_health(http(), "127.0.0.1", server.port, 5s);
+  }
+  EXPECT_TRUE(request.starts_with("GET /healthz HTTP/1.1\r\n")) << request;
+}
+
+TEST(Health, HttpClosedWithoutAnswer) {
+  Server server([](int peer) { answer(peer, ""); });
+  EXPECT_EQ(check_health(http(), "127.0.0.1", server.port, 5s), "connection closed without an answer");
+}
+
+TEST(Health, HttpSilence) {
+  Server server([](int peer) {
+    pollfd closed{peer, POLLRDHUP, 0};
+    ::poll(&closed, 1, 10000);
+  });
+  EXPECT_EQ(check_health(http(), "127.0.0.1", server.port, 100ms), "no answer within 0.1 s");
+}
+
+// Each byte of it comes in time; the answer as a whole does not.
+TEST(Health, HttpTrickle) {
+  Server server([](int peer) {
+    answer(peer, "HTTP/1.1 200 OK\r\n");
+    pollfd closed{peer, POLLRDHUP, 0};
+    while (::poll(&closed, 1, 20) == 0 && ::send(peer, "X-A: b\r\n", 8, MSG_NOSIGNAL) > 0) {
+    }
+  });
+  EXPECT_EQ(check_health(http(), "127.0.0.1", server.port, 300ms), "no answer within 0.3 s");
+}
+
+std::uint16_t closed_port() {
+  return Server([](int) {}).port;
+}
+
+TEST(Health, Refused) {
+  EXPECT_EQ(check_health(http(), "127.0.0.1", closed_port(), 5s), "connection refused");
+  EXPECT_EQ(check_health(tcp(), "127.0.0.1", closed_port(), 5s), "connection refused");
+}
+
+TEST(Health, TcpConnects) {
+  Server server([](int) {});
+  EXPECT_EQ(check_health(tcp(), "127.0.0.1", server.port, 5s), std::nullopt);
+}
+
+// A relay that takes the connection before the service does, as QEMU's user network.
+TEST(Health, TcpThroughRelay) {
+  Server open([](int peer) {
+    pollfd closed{peer, POLLRDHUP, 0};
+    ::poll(&closed, 1, 10000);
+  });
+  int asked = 0;
+  EXPECT_EQ(check_health(tcp(), "127.0.0.1", open.port, 5s, [&](std::uint16_t) { return ++asked == 3; }),
+            std::nullopt);
+  EXPECT_EQ(asked, 3);
+  EXPECT_EQ(check_health(tcp(), "127.0.0.1", open.port, 100ms, [](std::uint16_t) { return false; }),
+            "no answer within 0.1 s");
+  Server closing([](int) {});
+  EXPECT_EQ(check_health(tcp(), "127.0.0.1", closing.port, 5s, [](std::uint16_t) { return false; }),
+            "connection refused");
+}
+
+TEST(Health, NoAddress) {
+  const auto problem = check_health(tcp(), "not an address", 80, 1s);
+  ASSERT_TRUE(problem);
+  EXPECT_TRUE(problem->starts_with("'not an address' is no address")) << *problem;
+}
+
+}  // namespace
+}  // namespace vmimage::machine
