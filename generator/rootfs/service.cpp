@@ -10,31 +10,43 @@ namespace vmimage::rootfs {
 
 namespace {
 
-/// A word of a unit file's command line (systemd.syntax(7), systemd.service(5) "COMMAND LINES").
-std::string unit_word(const std::string& word) {
-  std::string quoted;
-  for (const char c : word) {
+/// Inside double quotes of a unit file (systemd.syntax(7), "QUOTING"); `doubled` are characters with a
+/// meaning of their own there, which they lose when there are two. A carriage return would end the line.
+std::string unit_text(const std::string& text, const std::string& doubled) {
+  std::string escaped;
+  for (const char c : text) {
     if (c == '"' || c == '\\')
-      quoted += '\\';
-    if (c == '%' || c == '$')
-      quoted += c;  // doubled: neither a specifier nor a variable
-    quoted += c;
+      escaped += '\\';
+    if (doubled.find(c) != std::string::npos)
+      escaped += c;
+    if (c == '\r')
+      escaped += "\\r";
+    else
+      escaped += c;
   }
-  const bool plain = !word.empty() && word.find_first_of(" \t\"'\\;") == std::string::npos;
-  return plain ? quoted : "\"" + quoted + "\"";
+  return escaped;
 }
 
-/// The value of Environment=, where a dollar sign has no meaning.
-std::string unit_assignment(const std::string& key, const std::string& value) {
-  std::string quoted;
-  for (const char c : value) {
-    if (c == '"' || c == '\\')
-      quoted += '\\';
-    if (c == '%')
-      quoted += c;
-    quoted += c;
-  }
-  return fmt::format("\"{}={}\"", key, quoted);
+std::string unit_quoted(const std::string& text, const std::string& doubled) {
+  const bool plain = !text.empty() && text.find_first_of(" \t\r\"'\\;") == std::string::npos;
+  return plain ? unit_text(text, doubled) : "\"" + unit_text(text, doubled) + "\"";
+}
+
+/// ExecStart= (systemd.service(5), "COMMAND LINES"): '%' starts a specifier everywhere, '$' a variable in all
+/// words but the first.
+std::string unit_command(const std::vector<std::string>& argv) {
+  std::string line = unit_quoted(argv.at(0), "%");
+  for (std::size_t i = 1; i < argv.size(); ++i)
+    line += " " + unit_quoted(argv[i], "%$");
+  return line;
+}
+
+/// Description=, which is not quoted: a backslash at its end would join the next line.
+std::string unit_description(const recipe::Recipe& recipe) {
+  std::string text;
+  for (const char c : recipe.name + " " + recipe.version)
+    text += c == '%' ? "%%" : std::string(1, c == '\\' ? '/' : c);
+  return text;
 }
 
 bool wants_low_port(const recipe::Recipe& recipe) {
@@ -55,15 +67,13 @@ std::string state_folder(const recipe::Recipe& recipe) {
 }
 
 std::string systemd_unit(const recipe::Recipe& recipe, const std::string& program) {
-  std::string command, environment;
-  for (const auto& word : command_line(recipe, program))
-    command += (command.empty() ? "" : " ") + unit_word(word);
+  std::string environment;
   for (const auto& [key, value] : recipe.environment)
-    environment += "Environment=" + unit_assignment(key, value) + "\n";
+    environment += fmt::format("Environment=\"{}={}\"\n", key, unit_text(value, "%"));
   const std::string capability = wants_low_port(recipe) ? "CAP_NET_BIND_SERVICE" : "";
   return fmt::format(
       R"([Unit]
-Description={name} {version}
+Description={description}
 # It starts as soon as there are file systems and settings, beside the rest of the system. The network is not waited
 # for: a server binds to any address, and comes up while the lease is fetched.
 DefaultDependencies=no
@@ -113,10 +123,10 @@ SystemCallErrorNumber=EPERM
 [Install]
 WantedBy=multi-user.target
 )",
-      fmt::arg("name", recipe.name), fmt::arg("version", recipe.version), fmt::arg("command", command),
-      fmt::arg("user", recipe.user), fmt::arg("state", state_folder(recipe)),
-      fmt::arg("environment", environment), fmt::arg("service", recipe.service),
-      fmt::arg("capability", capability));
+      fmt::arg("description", unit_description(recipe)),
+      fmt::arg("command", unit_command(command_line(recipe, program))), fmt::arg("user", recipe.user),
+      fmt::arg("state", state_folder(recipe)), fmt::arg("environment", environment),
+      fmt::arg("service", recipe.service), fmt::arg("capability", capability));
 }
 
 std::string busybox_script(const recipe::Recipe& recipe, const std::string& program) {
@@ -129,7 +139,7 @@ std::string busybox_script(const recipe::Recipe& recipe, const std::string& prog
 # Starts the service; init runs this again whenever it ends.
 exec >/dev/console 2>&1
 {exports}if [ -r /run/vmimage/environment ]; then
-  while IFS= read -r setting; do
+  while IFS= read -r setting || [ -n "$setting" ]; do
     [ -n "$setting" ] && export "$setting"
   done </run/vmimage/environment
 fi
