@@ -82,18 +82,17 @@ std::vector<Library> parse_loader_list(const std::string& text, std::vector<std:
   std::vector<Library> libraries;
   std::istringstream lines(text);
   for (std::string line; std::getline(lines, line);) {
-    std::istringstream words(line);
-    std::string name, arrow, path;
-    words >> name >> arrow;
-    if (arrow == "=>") {
-      words >> path;
-      if (path == "not")
-        missing.push_back(name);
-      else if (path.starts_with('/'))
-        libraries.push_back({name, path});
-    } else if (name.starts_with('/')) {
-      libraries.push_back({name, name});  // the loader itself, or a library named by path
-    }
+    // "<tab>name => path (0xaddress)"; a path may have spaces and brackets of its own.
+    line.erase(0, line.find_first_not_of(" \t"));
+    if (const auto address = line.rfind(" (0x"); address != std::string::npos)
+      line.erase(address);
+    const auto arrow = line.find(" => ");
+    const std::string name = line.substr(0, arrow);
+    const std::string path = arrow == std::string::npos ? line : line.substr(arrow + 4);
+    if (arrow != std::string::npos && path == "not found")
+      missing.push_back(name);
+    else if (path.starts_with('/'))  // without an arrow: the loader itself, or a library named by path
+      libraries.push_back({name, path});
   }
   return libraries;
 }

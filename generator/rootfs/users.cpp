@@ -74,8 +74,18 @@ bool has_user(const std::string& passwd, const std::string& name) {
 
 UserFiles add_system_user(UserFiles files, const std::string& name, const std::string& home) {
   const std::uint32_t id = free_number(files);
-  files.passwd = with_line(files.passwd, fmt::format("{0}:x:{1}:{1}::{2}:/usr/sbin/nologin", name, id, home));
-  files.group = with_line(files.group, fmt::format("{}:x:{}:", name, id));
+  std::uint32_t group = id;
+  bool has_group = false;  // a base may have one without a user of that name, such as "video"
+  each_line(files.group, [&](const auto& fields) {
+    if (fields[0] != name)
+      return;
+    has_group = true;
+    group = number(fields[2]);
+  });
+  files.passwd =
+      with_line(files.passwd, fmt::format("{}:x:{}:{}::{}:/usr/sbin/nologin", name, id, group, home));
+  if (!has_group)
+    files.group = with_line(files.group, fmt::format("{}:x:{}:", name, group));
   if (!files.shadow.empty())
     files.shadow = with_line(files.shadow, fmt::format("{}:!*:0::::::", name));
   return files;

@@ -18,7 +18,8 @@ bool has_user(const std::string& passwd, const std::string& name);
 struct UserFiles {
   std::string passwd, group, shadow;
 };
-/// Adds a locked system user with a group of its own; its number is the highest free one below 999.
+/// Adds a locked system user with a group of its own, or the group of its name that there is; its number is
+/// the highest free one below 999.
 UserFiles add_system_user(UserFiles files, const std::string& name, const std::string& home);
 
 }  // namespace vmimage::rootfs
