@@ -34,6 +34,14 @@ expect_contents("everything" script-vm ${OF_DAEMON} /usr/bin/admin /usr/share/do
 expect_recipe(script-vm sh command 0)
 expect_recipe(script-vm "exec service" command 2)
 
+build("build-early" --target early-vm)
+expect_calls("in a subfolder" "^build .* -o ${BUILD}/images(/Debug)? --stem early-vm --quiet$")
+expect_files("in a subfolder" "images/${OUT}early-vm.*" "images/${OUT}early-vm.json" "images/${OUT}early-vm.qcow2")
+
+# Its boot test: found from the top of the build; the client is a target of this build.
+run(ctest "${CMAKE_CTEST_COMMAND}" -C Debug --output-on-failure)
+expect_calls("ctest" "^boot ${BUILD}/images/${OUT}early-vm.qcow2 --check --count 1 --timeout [0-9]+ --serial-log [^ ].* -- .*/${OUT}aside --flag service$")
+
 # The property; where there are several configurations, its value has a generator expression.
 build("print-image" --target print-image)
 if(OUT STREQUAL "" AND NOT OUTPUT MATCHES "plain: ${BUILD}/service-vm.qcow2\n")
@@ -92,6 +100,11 @@ execute_process(COMMAND "${CMAKE_COMMAND}" -E sleep 1.1)
 file(TOUCH "${STAND_IN}")
 expect_build("a new vmimage" service-vm)
 expect_build("nothing changed in the end")
+
+build("clean" --target clean)
+expect_files("cleaned" "${OUT}service-vm.*")
+expect_build("cleaned" service-vm)
+expect_build("nothing changed since")
 
 # The other configuration has images of its own.
 if(NOT OUT STREQUAL "")
