@@ -48,7 +48,9 @@ void check(Instance& instance, const Image& image, const CheckOptions& options, 
     outcome.healthy_in = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - start);
   if (!options.client.empty())
     run_client(instance, image, options, outcome);
-  instance.power_off(kPowerOff);
+  // Without a health check the machine may still be booting, and does not notice its button for so long.
+  const bool booting = image.manifest.health.type == recipe::HealthType::None;
+  instance.power_off(booting ? kPowerOff + options.timeout : kPowerOff);
 }
 
 /// Throws nothing: it is a thread's function.
