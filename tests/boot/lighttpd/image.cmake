@@ -2,7 +2,6 @@
 # CMake reads it right after project(lighttpd); its CMakeLists.txt is as its authors wrote it (docs/third-party.md).
 
 find_package(VMImage REQUIRED)
-enable_testing()
 
 foreach(base IN ITEMS minimal debian:bookworm)
   string(REGEX REPLACE ":.*" "" kind "${base}")
