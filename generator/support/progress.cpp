@@ -4,6 +4,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 
@@ -38,7 +39,7 @@ void Progress::step(const std::string& line) {
   if (mode_ == Mode::Quiet)
     return;
   if (mode_ == Mode::Plain) {
-    fmt::print(stderr, "vmimage: {}\n", line);
+    fmt::print(stderr, "{}: {}\n", program_invocation_short_name, line);
     return;
   }
   clear();

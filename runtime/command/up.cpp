@@ -58,6 +58,7 @@ std::optional<fleet::Spec> spec_of(const fs::path& file) {
   if (file.extension() != ".json" || !fs::is_regular_file(file))
     return std::nullopt;
   const std::string text = support::read_file(file);
+  support::parse_json(text, file.string());  // one that is cut off is neither spec nor manifest
   if (!fleet::is_spec(text))
     return std::nullopt;
   return fleet::parse_spec(text, file.string(), fs::absolute(file).parent_path());

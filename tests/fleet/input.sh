@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# Wrong use and bad input: one line, exit status 2, nothing started.
+# shellcheck source-path=SCRIPTDIR
+source "$(dirname "$0")/lib.sh"
+
+spec() { printf '%s' "$1" >"$work/spec.json"; }
+
+say "fleets that are not there"
+expect 2 'there is no fleet$' vmfleet status
+expect 2 "there is no fleet 'nobody'" vmfleet down nobody
+expect 2 'nobody' vmfleet logs nobody
+mkdir -p "$XDG_STATE_HOME/vmfleet/orders"
+echo '{}' >"$XDG_STATE_HOME/vmfleet/orders/state.json"
+expect 2 "did you mean 'orders'" vmfleet scale order 3
+rm -r "$XDG_STATE_HOME/vmfleet/orders"
+
+say "images that are none"
+expect 2 'no such file' vmfleet up "$work/none.qcow2"
+head -c 100000 /dev/urandom >"$work/noise.qcow2"
+expect 2 noise vmfleet up "$work/noise.qcow2"
+qemu-img create -q -f qcow2 "$work/empty.qcow2" 10M
+expect 2 empty vmfleet up "$work/empty.qcow2"
+expect 2 'folder' vmfleet up "$work"
+
+say "options"
+expect 2 'count' vmfleet up "$image" --count -1
+expect 2 'count' vmfleet up "$image" --count 101
+expect 2 'port' vmfleet up "$image" --port 70000
+expect 2 'KEY=VALUE' vmfleet up "$image" --env NOVALUE
+expect 2 'environment variable' vmfleet up "$image" --env '1A=b'
+expect 2 'no name for a fleet' vmfleet up "$image" --name ../x
+expect 2 'known is: local' vmfleet up "$image" --driver cloud
+expect 2 'invalid size' vmfleet up "$image" --memory much
+expect 2 '64M' vmfleet up "$image" --memory 1M
+expect 2 'no number of instances' vmfleet scale many
+expect 2 '' vmfleet
+expect 2 'subcommand' vmfleet nonsense
+
+say "specs"
+spec "{\"version\": 1, \"image\": \"$image\", \"cuont\": 3}"
+expect 2 "unknown key" vmfleet up "$work/spec.json"
+grep -q "did you mean 'count'" "$work/err" || fail "no suggestion: $(cat "$work/err")"
+spec "{\"version\": 2, \"image\": \"$image\"}"
+expect 2 'version 2' vmfleet up "$work/spec.json"
+spec "{\"version\": 1, \"image\": \"$image\", \"count\": "
+expect 2 'spec.json: line 1' vmfleet up "$work/spec.json"
+spec '{"version": 1, "image": "absent.qcow2"}'
+expect 2 'absent.qcow2' vmfleet up "$work/spec.json"
+
+nothing_left
