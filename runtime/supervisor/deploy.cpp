@@ -141,7 +141,7 @@ fleet::Status Engine::status() {
   status.endpoint = endpoint();
   for (const auto& listener : state_.listeners)
     status.ports[std::to_string(listener.guest)] = fmt::format("127.0.0.1:{}", listener.host);
-  status.settled = fleet::settled(desired(), instances());
+  status.settled = balanced_ && fleet::settled(desired(), instances());
   status.quick_failures = state_.backoff.failures;
   status.problem = problem_;
   for (const auto& record : state_.instances) {

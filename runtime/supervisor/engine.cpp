@@ -241,7 +241,7 @@ void Engine::serve(const Deployment& deployment) {
 }
 
 void Engine::route() {
-  if (state_.listeners.empty() && serving_)
+  if ((state_.listeners.empty() && serving_) || finished())
     return;
   std::map<int, balancer::Route> routes;
   bool draining = false;
@@ -256,8 +256,10 @@ void Engine::route() {
     if (!serving_)
       serve(*state_.current);
     outside_.balancer.route(routes);
+    balanced_ = true;
     connections_ = draining ? outside_.balancer.connections() : std::map<int, unsigned>{};
   } catch (const support::Error& error) {
+    balanced_ = false;
     if (problem_ != error.what())
       note("balancer", "", error.what());
     problem_ = error.what();

@@ -77,7 +77,8 @@ class Engine {
   fleet::Rules rules_;
   std::string saved_;
   std::string problem_;
-  bool serving_ = false;
+  bool serving_ = false;  ///< the balancer has been told what it balances
+  bool balanced_ = true;  ///< and where to
   std::map<int, unsigned> connections_;
   std::map<std::string, std::shared_ptr<const recipe::Manifest>> manifests_;
 };

@@ -99,13 +99,21 @@ void supervise(const std::string& name) {
   const auto wall = [] { return static_cast<std::int64_t>(::time(nullptr)); };
   Engine engine(place, load(place), {driver, monitor, balancer, monotonic, wall});
   const auto start = monotonic();
+  bool asked = false;
+  // One that was started for a new or a stopped fleet waits for the order that it was started for.
+  const auto waiting = [&] {
+    const bool idle = engine.empty() || (engine.finished() && engine.mode() == Mode::Stopped);
+    return idle && !asked && monotonic() - start < kPatience;
+  };
+  const auto answer = [&](const std::string& question) {
+    asked = true;
+    return answer_to(engine, question);
+  };
   {
     Server server(place.control());
-    while (!support::interrupted() && !engine.finished()) {
+    while (!support::interrupted() && (waiting() || !(engine.empty() || engine.finished()))) {
       engine.tick();
-      server.serve(kTick, [&](const std::string& question) { return answer_to(engine, question); });
-      if (engine.empty() && monotonic() - start > kPatience)
-        break;
+      server.serve(kTick, answer);
     }
   }
   if (engine.finished())
