@@ -32,11 +32,11 @@ known=$(sort -u <<<"$known" | sed '/^$/d')
 [[ $(wc -l <<<"$known") -gt 5 ]] || complain "found hardly anything in '$name --help'"
 
 for file in "$name.md" "man/$name.1" "completions/$name.bash" "completions/_$name" "completions/$name.fish"; do
-  # roff writes a hyphen as \-, fish an option as -l name
-  text=$(sed -e 's/\\-/-/g' -e 's/\( \|^\)-l \([a-z]\)/\1--\2/g' "$docs/$file")
+  # roff writes a hyphen as \-, fish an option as -l name (and a variable as set -l name)
+  text=$(sed -e 's/\\-/-/g' -e '/set -l /!s/\( \|^\)-l \([a-z]\)/\1--\2/g' "$docs/$file")
   for word in $known; do
     [[ $word == --help || $word == --version ]] && continue
-    grep -qwE -- "(^|[^a-z-])$word" <<<"$text" || complain "$file does not have '$word'"
+    grep -qE -- "(^|[^a-z-])$word([^a-z-]|$)" <<<"$text" || complain "$file does not have '$word'"
   done
   [[ $file == *.md || $file == man/* ]] && continue
   for word in $(options_of "$text"); do
