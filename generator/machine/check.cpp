@@ -30,6 +30,8 @@ void run_client(Instance& instance, const Image& image, const CheckOptions& opti
   outcome.client_out = result.out;
   outcome.client_err = result.err;
   const std::string client = support::quote(options.client);
+  if (const auto end = result.ok() ? std::nullopt : instance.ended(std::chrono::milliseconds(0)))
+    throw support::failure(fmt::format("the machine ended while the client ran: {}", *end));
   if (result.timed_out)
     throw support::failure(
         fmt::format("the client did not finish within {} s: {}", options.timeout.count(), client));
@@ -40,8 +42,8 @@ void run_client(Instance& instance, const Image& image, const CheckOptions& opti
         fmt::format("the client failed with exit status {}: {}", result.exit_status, client));
 }
 
-void check(Instance& instance, const Image& image, const CheckOptions& options, CheckOutcome& outcome) {
-  const auto start = Clock::now();
+void check(Instance& instance, Clock::time_point start, const Image& image, const CheckOptions& options,
+           CheckOutcome& outcome) {
   instance.end_on_reset();
   instance.wait_healthy(options.timeout);
   if (image.manifest.health.type != recipe::HealthType::None)
@@ -58,9 +60,10 @@ void check_one(const Image& image, const CheckOptions& options, const InstanceOp
                CheckOutcome& outcome) {
   outcome.name = own.name;
   try {
+    const auto start = Clock::now();
     Instance instance(image, own);
     try {
-      check(instance, image, options, outcome);
+      check(instance, start, image, options, outcome);
     } catch (const std::exception&) {
       outcome.serial_tail = instance.serial_tail(kTailLines);
       throw;

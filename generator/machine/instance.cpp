@@ -29,7 +29,7 @@ constexpr std::array<std::chrono::milliseconds, 4> kAttempts{300ms, 300ms, 300ms
 constexpr std::chrono::milliseconds kBetweenAttempts{50};
 // The button is pressed again because a guest that has not yet loaded its driver does not notice it.
 constexpr std::chrono::milliseconds kBetweenPresses{2000};
-constexpr std::chrono::milliseconds kQmpStart{10s};
+constexpr std::chrono::milliseconds kQmpStart{30s};
 
 std::string image_format(const fs::path& disk) {
   const std::string text =

@@ -67,6 +67,7 @@ await() {
 }
 
 machine_runs() { [ -n "$(machines)" ]; }
+no_machine() { [ -z "$(machines)" ]; }
 
 finish() {
   [ -z "$(machines)" ] || fail "a machine is left: $(machines)"

@@ -34,6 +34,5 @@ start boot "$image" --check --serial-log "$work/serial.log"
 await 'the service' listening
 kill -KILL "$pid"
 expect_end 137
-no_machine() { [ -z "$(machines)" ]; }
 await 'the end of the machine' no_machine
 rm -rf "${TMPDIR:?}"/*
