@@ -18,7 +18,7 @@ using filesystem::Ext4;
 
 namespace {
 
-constexpr const char* kMinimalVersion = "1";  // raise when what populate_minimal() writes changes shape
+constexpr const char* kMinimalVersion = "2";  // raise when what populate_minimal() writes changes shape
 constexpr const char* kSuite = "bookworm";    // where kernel and busybox come from
 constexpr std::uint64_t kDefaultDisk = 128ull << 20;
 constexpr Attributes kProgram{.mode = 0755};
@@ -50,7 +50,8 @@ void populate_minimal(Ext4& root, const Kit& kit) {
   for (const char* folder : {"/dev", "/proc", "/sys", "/run", "/root", "/var/lib", "/etc", "/usr/bin",
                              "/usr/sbin", "/usr/lib/x86_64-linux-gnu", "/usr/lib64"})
     root.make_directory(folder, kFolder);
-  root.make_directory("/tmp", {.mode = 01777});
+  for (const char* folder : {"/tmp", "/var/tmp"})
+    root.make_directory(folder, {.mode = 01777});
   for (const char* name : {"bin", "sbin", "lib", "lib64"})
     root.make_symlink(std::string("/") + name, std::string("usr/") + name, {});
   root.write_file("/usr/bin/busybox", kProgram, support::read_file(kit.busybox()));

@@ -44,6 +44,8 @@ void build(const Options& options) {
     built = image::build_image(recipe, options.output, stem, cache::Cache(),
                                [&](const std::string& line) { progress.step(line); });
   }
+  if (options.quiet)
+    return;
   for (const auto& file : built.files)
     fmt::print("{}\n", file.string());
 }
@@ -60,7 +62,7 @@ void add_build(CLI::App& app) {
   command->add_option("--tree", options->trees, "Install tree to use instead of the recipe's (repeatable)")
       ->type_name("DIR")
       ->take_all();
-  command->add_flag("-q,--quiet", options->quiet, "Say nothing but errors and the files' names");
+  command->add_flag("-q,--quiet", options->quiet, "Say nothing but errors");
   command->callback([options] { build(*options); });
 }
 

@@ -138,6 +138,7 @@ std::string busybox_script(const recipe::Recipe& recipe, const std::string& prog
       R"(#!/bin/sh
 # Starts the service; init runs this again whenever it ends.
 exec >/dev/console 2>&1
+chown {user} /dev/console 2>/dev/null  # so that it may open /dev/stderr
 {exports}if [ -r /run/vmimage/environment ]; then
   while IFS= read -r setting || [ -n "$setting" ]; do
     [ -n "$setting" ] && export "$setting"
