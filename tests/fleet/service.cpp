@@ -3,7 +3,8 @@
 //   GET /env/<name>   the value of an environment variable
 //   GET /slow         <host name>, after two seconds
 //   GET /healthz      HEALTH in the environment: the status that it answers with (default 200)
-// CRASH in the environment: says so and ends at once. It also answers every connection to port 9090 with a line.
+// CRASH in the environment: says so and ends at once. It also answers every connection to port 9090 with a
+// line.
 
 #include <httplib.h>
 #include <sys/socket.h>
