@@ -17,6 +17,14 @@ bool is_http(const Config& config, std::uint16_t guest) {
   return config.health.type == recipe::HealthType::Http && config.health.port == guest;
 }
 
+/// As one word of the configuration, whatever is in it (section 2.2, "Quoting and escaping").
+std::string quoted(const std::string& text) {
+  std::string word = "'";
+  for (const char c : text)
+    word += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return word + "'";
+}
+
 /// A request that got no answer at all is given to another instance; only one that may be repeated without
 /// harm.
 const char* const kHttp =
@@ -36,7 +44,7 @@ std::string backend(const Config& config, const Listener& listener) {
         "  option httpchk\n"
         "  http-check send meth GET uri {} ver HTTP/1.1 hdr Host {}\n"
         "  http-check expect status 200-399\n",
-        config.health.path, config.address);
+        quoted(config.health.path), config.address);
   text += fmt::format("  server-template instance 1-{} {}:1 disabled{}\n", kSlots, config.address,
                       http ? " check inter 2s fall 2 rise 1" : "");
   return text;
@@ -52,7 +60,7 @@ std::string to_text(const Config& config) {
       "  noreuseport\n"
       "  maxconn 4096\n"
       "  hard-stop-after 30s\n",
-      config.fleet, config.socket.string());
+      config.fleet, quoted(config.socket.string()));
   if (config.drop_privileges)
     text += "  user nobody\n  group nogroup\n";
   text +=

@@ -20,10 +20,10 @@ struct Spec {
   std::string name;             ///< empty in a document that does not say: default_name()
   std::filesystem::path image;  ///< absolute once parsed
   int count = 1;
-  std::map<std::string, std::string> environment;
-  std::uint16_t port = 0;               ///< of the fleet's address; 0: a free one
-  std::optional<int> cpus;              ///< absent: what the image asks for
-  std::optional<std::uint64_t> memory;  ///< bytes; absent: what the image asks for
+  std::map<std::string, std::string> environment = {};
+  std::uint16_t port = 0;                    ///< of the fleet's address; 0: a free one
+  std::optional<int> cpus = {};              ///< absent: what the image asks for
+  std::optional<std::uint64_t> memory = {};  ///< bytes; absent: what the image asks for
   std::string driver = "local";
   bool operator==(const Spec&) const = default;
 };

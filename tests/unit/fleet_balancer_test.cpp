@@ -1,0 +1,92 @@
+// HAProxy's configuration and commands as text; the configuration is also shown to HAProxy where there is
+// one.
+
+#include <gtest/gtest.h>
+
+#include "balancer/balancer.hpp"
+#include "balancer/config.hpp"
+#include "support/file.hpp"
+#include "support/process.hpp"
+
+namespace vmfleet::balancer {
+namespace {
+
+namespace support = vmimage::support;
+
+Config config(const std::string& health) {
+  return {.fleet = "orders",
+          .listeners = {{8080, 20001}, {9090, 20002}},
+          .health = recipe::parse_health(health),
+          .socket = "/run/a fleet's/balancer"};
+}
+
+bool has(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+TEST(FleetBalancer, TheHttpPortIsHttpAndOthersAreNot) {
+  const std::string text = to_text(config("http://:8080/healthz?full=1"));
+  EXPECT_TRUE(has(text, "frontend front-8080\n  mode http\n  bind 127.0.0.1:20001\n"));
+  EXPECT_TRUE(has(text, "frontend front-9090\n  mode tcp\n  bind 127.0.0.1:20002\n"));
+  EXPECT_TRUE(has(text, "uri '/healthz?full=1' "));
+  EXPECT_TRUE(has(text, "\n  noreuseport\n")) << "two balancers would share a port";
+  EXPECT_FALSE(has(text, "user nobody"));
+}
+
+TEST(FleetBalancer, HaProxyTakesTheConfiguration) {
+  if (support::find_program("haproxy").empty())
+    GTEST_SKIP() << "haproxy is missing";
+  const support::TempDir folder;
+  for (const std::string health : {"http://:8080/", "http://:8080/a%20b?c='d'&e=\"#$\\", "tcp://:9090", ""})
+    for (const bool root : {false, true}) {
+      Config one = config(health);
+      one.drop_privileges = root;
+      support::write_file_atomic(folder.path() / "haproxy.cfg", to_text(one));
+      const auto result = support::run({.argv = {"haproxy", "-c", "-f", folder.path() / "haproxy.cfg"}});
+      EXPECT_TRUE(result.ok()) << health << "\n" << result.err << result.out;
+      EXPECT_FALSE(has(result.err, "WARNING")) << result.err;
+    }
+}
+
+TEST(FleetBalancer, CommandsSetEveryPortOfASlot) {
+  const std::vector<Listener> listeners{{8080, 20001}, {9090, 20002}};
+  const Route route{Mode::Ready, {{8080, 41000}, {9090, 41001}}};
+  EXPECT_EQ((std::vector<std::string>{"set server port-8080/instance3 addr 127.0.0.1 port 41000",
+                                      "set server port-8080/instance3 state ready",
+                                      "set server port-9090/instance3 addr 127.0.0.1 port 41001",
+                                      "set server port-9090/instance3 state ready"}),
+            commands(3, route, listeners, "127.0.0.1"));
+  EXPECT_EQ("set server port-8080/instance3 state drain",
+            commands(3, {Mode::Drain, route.ports}, listeners, "127.0.0.1")[1]);
+  EXPECT_EQ("set server port-8080/instance3 state maint", commands(3, {}, listeners, "127.0.0.1")[0]);
+}
+
+TEST(FleetBalancer, ConnectionsAreSummedPerSlot) {
+  EXPECT_EQ((std::map<int, unsigned>{{1, 3}, {12, 0}}),
+            parse_connections("# pxname,svname,qcur,qmax,scur,smax,\n"
+                              "port-8080,instance1,0,0,2,5,\n"
+                              "port-9090,instance1,0,0,1,5,\n"
+                              "port-8080,instance12,,,0,0,\n"
+                              "port-8080,BACKEND,0,0,9,9,\n"
+                              "short\n\n"));
+}
+
+TEST(FleetBalancer, RefusalsAreTold) {
+  EXPECT_TRUE(is_refusal("No such server.\n"));
+  EXPECT_TRUE(is_refusal("Unknown command: 'sett'\n"));
+  EXPECT_FALSE(is_refusal("\n\n"));
+  EXPECT_FALSE(
+      is_refusal("IP changed from '127.0.0.1' to '127.0.0.1', port changed from '1' to '5', by 'stats socket "
+                 "command'\n"));
+  EXPECT_FALSE(is_refusal("no need to change the addr, no need to change the port\n"));
+}
+
+TEST(FleetBalancer, PortsAreKeptForANameWhereTheyAreFree) {
+  const auto port = choose_port("a fleet");
+  EXPECT_GE(port, 20000);
+  EXPECT_LT(port, 32768);
+  EXPECT_TRUE(is_free(port));
+}
+
+}  // namespace
+}  // namespace vmfleet::balancer

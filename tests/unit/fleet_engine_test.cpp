@@ -1,0 +1,291 @@
+// The engine of a supervisor with a driver, checks and a balancer that only pretend.
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "driver/memory/memory.hpp"
+#include "supervisor/engine.hpp"
+#include "support/error.hpp"
+#include "support/file.hpp"
+
+namespace vmfleet::supervisor {
+namespace {
+
+using fleet::State;
+using vmimage::support::TempDir;
+
+class FakeChecks : public health::Checks {
+ public:
+  void watch(const std::string& id, const health::Target& target) override { watched[id] = target; }
+  void forget(const std::string& id) override { watched.erase(id); }
+  health::Verdict verdict(const std::string& id) override {
+    const bool good = !sick.contains(id);
+    return {good, good ? 0 : 3, good ? "" : "HTTP 500"};
+  }
+  std::map<std::string, health::Target> watched;
+  std::set<std::string> sick;
+};
+
+class FakeBalancer : public balancer::Balancer {
+ public:
+  void serve(const balancer::Config& config) override {
+    if (!problem.empty())
+      throw vmimage::support::failure(problem);
+    served.push_back(config);
+  }
+  void route(const std::map<int, balancer::Route>& wanted) override { routes = wanted; }
+  std::map<int, unsigned> connections() override { return open; }
+  void stop() override {}
+  std::vector<balancer::Config> served;
+  std::map<int, balancer::Route> routes;
+  std::map<int, unsigned> open;
+  std::string problem;
+};
+
+recipe::Manifest manifest(const std::string& digest = "sha256:0123456789abcdef") {
+  recipe::Manifest one;
+  one.name = "hello";
+  one.version = "1";
+  one.digest = digest;
+  one.base = "minimal";
+  one.base_digest = "sha256:0";
+  one.init = "busybox";
+  one.service = "hello";
+  one.user = "hello";
+  one.ports = {{9090}, {8080}, {53, recipe::Protocol::Udp}};
+  one.health = recipe::parse_health("http://:8080/");
+  one.disk = 1 << 20;
+  one.formats = {"qcow2"};
+  one.boot = {"sha256:1", "6.1", "/EFI/BOOT/BOOTX64.EFI", "quiet"};
+  return one;
+}
+
+class FleetEngine : public testing::Test {
+ protected:
+  FleetEngine() {
+    place = {"hello", folder.path() / "state", folder.path() / "run"};
+    std::filesystem::create_directories(place.root);
+    spec = {.name = "hello", .image = folder.path() / "hello.qcow2", .count = 3};
+    vmimage::support::write_file_atomic(spec.image, "image one");
+    make();
+  }
+
+  /// A new supervisor on what the last one has written.
+  void make() {
+    FleetState state;
+    if (std::filesystem::exists(place.state()))
+      state = parse_state(vmimage::support::read_file(place.state()), "state");
+    engine = std::make_unique<Engine>(
+        place, state,
+        Outside{driver, checks, balancer, [this] { return now; }, [] { return std::int64_t{1000}; }});
+  }
+
+  void ticks(int number) {
+    for (int i = 0; i < number; ++i) {
+      now += std::chrono::seconds(1);
+      engine->tick();
+    }
+  }
+
+  std::vector<std::string> ids() {
+    std::vector<std::string> list;
+    for (const auto& one : engine->status().instances)
+      list.push_back(one.id);
+    return list;
+  }
+
+  int ready() const {
+    return static_cast<int>(
+        std::count_if(balancer.routes.begin(), balancer.routes.end(),
+                      [](const auto& route) { return route.second.mode == balancer::Mode::Ready; }));
+  }
+
+  void up() {
+    engine->apply(spec, recipe::to_json(manifest()));
+    ticks(3);
+    ASSERT_TRUE(engine->status().settled);
+  }
+
+  using Ids = std::vector<std::string>;
+  TempDir folder;
+  Place place;
+  fleet::Spec spec;
+  driver::MemoryDriver driver;
+  FakeChecks checks;
+  FakeBalancer balancer;
+  fleet::Milliseconds now{1'000'000};
+  std::unique_ptr<Engine> engine;
+};
+
+TEST_F(FleetEngine, BringsUpWhatIsAskedFor) {
+  up();
+  EXPECT_EQ((Ids{"hello-1", "hello-2", "hello-3"}), ids());
+  EXPECT_EQ(3, ready());
+  const auto status = engine->status();
+  EXPECT_EQ(3, status.healthy());
+  EXPECT_TRUE(status.endpoint.starts_with("http://127.0.0.1:"));
+  ASSERT_EQ(1u, balancer.served.size());
+  ASSERT_EQ(2u, balancer.served[0].listeners.size()) << "UDP has no listener";
+  EXPECT_EQ(8080, balancer.served[0].listeners[0].guest) << "the checked port comes first";
+  EXPECT_EQ("image one", vmimage::support::read_file(driver.known.at("hello-1").image));
+}
+
+TEST_F(FleetEngine, ReplacesOneThatDied) {
+  up();
+  ticks(15);
+  driver.alive.erase("hello-2");
+  ticks(3);
+  EXPECT_EQ((Ids{"hello-1", "hello-3", "hello-4"}), ids());
+  EXPECT_TRUE(engine->status().settled);
+}
+
+TEST_F(FleetEngine, GivesNoRequestsToOneThatIsSickAndReplacesItLater) {
+  up();
+  ticks(15);
+  checks.sick = {"hello-2"};
+  ticks(1);
+  EXPECT_EQ(2, ready());
+  EXPECT_EQ("hello-2: HTTP 500", engine->status().problem);
+  EXPECT_EQ(3u, ids().size());
+  ticks(18);
+  EXPECT_EQ((Ids{"hello-1", "hello-3", "hello-4"}), ids());
+}
+
+TEST_F(FleetEngine, StartsThatFailAreHeldBackAndTold) {
+  driver.problem = "no memory";
+  engine->apply(spec, recipe::to_json(manifest()));
+  ticks(2);
+  EXPECT_EQ(3, engine->status().quick_failures);
+  EXPECT_NE(std::string::npos, engine->status().problem.find("no memory"));
+  const auto starts = driver.log.size();
+  ticks(1);
+  EXPECT_EQ(starts, driver.log.size());
+}
+
+TEST_F(FleetEngine, TakesOverWithoutStartingAnythingAgain) {
+  up();
+  const auto before = driver.alive;
+  make();
+  ticks(2);
+  EXPECT_EQ(before, driver.alive);
+  EXPECT_TRUE(engine->status().settled);
+  EXPECT_EQ(1, std::count(driver.log.begin(), driver.log.end(), "adopt hello-2"));
+}
+
+TEST_F(FleetEngine, TakesOverWhatDiedMeanwhile) {
+  up();
+  ticks(15);
+  driver.alive.erase("hello-1");
+  // The record says where it ran; the driver finds nobody there.
+  make();
+  driver.alive.erase("hello-1");
+  ticks(3);
+  EXPECT_EQ((Ids{"hello-2", "hello-3", "hello-4"}), ids());
+}
+
+TEST_F(FleetEngine, ScalesWithTheBalancerInStep) {
+  up();
+  engine->scale(1);
+  ticks(1);
+  EXPECT_EQ(1, ready());
+  ticks(3);
+  EXPECT_EQ(Ids{"hello-1"}, ids());
+  engine->scale(2);
+  ticks(2);
+  EXPECT_EQ((Ids{"hello-1", "hello-4"}), ids());
+}
+
+TEST_F(FleetEngine, WaitsForOpenRequestsBeforeItPowersOff) {
+  up();
+  balancer.open = {{3, 1}};
+  engine->scale(2);
+  ticks(4);
+  EXPECT_EQ(0, std::count(driver.log.begin(), driver.log.end(), "power-off hello-3"));
+  balancer.open.clear();
+  ticks(3);
+  EXPECT_EQ(1, std::count(driver.log.begin(), driver.log.end(), "power-off hello-3"));
+}
+
+TEST_F(FleetEngine, AMachineThatIsDeafToItsButtonIsKilled) {
+  up();
+  driver.deaf = {"hello-3"};
+  engine->scale(2);
+  ticks(15);
+  EXPECT_EQ(1, std::count(driver.log.begin(), driver.log.end(), "kill hello-3"));
+  EXPECT_EQ((Ids{"hello-1", "hello-2"}), ids());
+}
+
+TEST_F(FleetEngine, ANewImageReplacesAllAndUndoGoesBackWithoutStartingAnything) {
+  up();
+  vmimage::support::write_file_atomic(spec.image, "image two");
+  EXPECT_TRUE(engine->apply(spec, recipe::to_json(manifest("sha256:fedc"))).changed);
+  ticks(1);
+  checks.sick = {"hello-4"};
+  ticks(3);
+  EXPECT_EQ(3, ready()) << "the old ones serve until the new one does";
+  EXPECT_EQ("image two", vmimage::support::read_file(driver.known.at("hello-4").image));
+  EXPECT_EQ("image one", vmimage::support::read_file(driver.known.at("hello-1").image));
+  engine->undo();
+  ticks(3);
+  EXPECT_EQ((Ids{"hello-1", "hello-2", "hello-3"}), ids());
+  EXPECT_TRUE(engine->status().settled);
+}
+
+TEST_F(FleetEngine, ARolloutEndsWithTheNewOnesOnly) {
+  up();
+  spec.environment["K"] = "v";
+  engine->apply(spec, recipe::to_json(manifest()));
+  for (int i = 0; i < 40 && !engine->status().settled; ++i) {
+    ticks(1);
+    EXPECT_GE(ready(), 3);
+  }
+  EXPECT_EQ((Ids{"hello-4", "hello-5", "hello-6"}), ids());
+  EXPECT_EQ("v", driver.known.at("hello-6").environment.at("K"));
+}
+
+TEST_F(FleetEngine, TheSameAgainChangesNothing) {
+  up();
+  EXPECT_FALSE(engine->apply(spec, recipe::to_json(manifest())).changed);
+  const auto before = driver.log;
+  ticks(3);
+  EXPECT_EQ(before, driver.log);
+}
+
+TEST_F(FleetEngine, APortInUseLeavesEverythingAsItWas) {
+  up();
+  balancer.problem = "the port is in use";
+  spec.port = 80;
+  EXPECT_THROW(engine->apply(spec, recipe::to_json(manifest())), vmimage::support::Error);
+  balancer.problem.clear();
+  ticks(2);
+  EXPECT_TRUE(engine->status().settled);
+  EXPECT_TRUE(engine->status().endpoint.find(":80") != engine->status().endpoint.size() - 3);
+}
+
+TEST_F(FleetEngine, StopsAndStartsAgain) {
+  up();
+  const auto endpoint = engine->status().endpoint;
+  engine->set_mode(Mode::Stopped);
+  ticks(4);
+  EXPECT_TRUE(engine->finished());
+  EXPECT_TRUE(driver.alive.empty());
+  make();
+  engine->set_mode(Mode::Running);
+  ticks(3);
+  EXPECT_TRUE(engine->status().settled);
+  EXPECT_EQ(endpoint, engine->status().endpoint);
+}
+
+TEST_F(FleetEngine, RemovingGoesOnInTheNextSupervisorAndIsFinal) {
+  up();
+  engine->set_mode(Mode::Removing);
+  make();
+  engine->set_mode(Mode::Running);
+  ticks(4);
+  EXPECT_TRUE(engine->finished());
+  EXPECT_TRUE(driver.known.empty());
+}
+
+}  // namespace
+}  // namespace vmfleet::supervisor
