@@ -115,7 +115,7 @@ void up(const Options& options) {
   if (acceleration.kind == vmimage::machine::Accelerator::Tcg)
     fmt::print(stderr, "vmfleet: without KVM, so slower: {}\n", acceleration.reason);
   const bool existed = present_spec(wanted.spec.name).has_value();
-  Client client(supervisor::make_place(wanted.spec.name));
+  Client client(supervisor::locate(wanted.spec.name), Client::Missing::Make);
   support::json change{{"changed", true}, {"was_stopped", false}};
   try {
     change = client.order({{"command", "apply"},

@@ -33,12 +33,26 @@ std::string last_line(const fs::path& file) {
 
 }  // namespace
 
+void Client::start_supervisor() {
+  if (missing_ == Missing::Make)
+    make_place(place_.name);
+  try {
+    support::start_detached({fs::read_symlink("/proc/self/exe"), "supervise", place_.name},
+                            place_.root / "supervisor.log");
+  } catch (const std::system_error&) {
+    // The folder for its log has just been removed.
+  }
+}
+
 /// A supervisor that is just ending may take a connection and not answer: then it is the next one's.
 std::string Client::ask(const std::string& question) {
   const auto until = Clock::now() + kStartLimit;
   auto started = Clock::time_point::min();
   const fs::path log = place_.root / "supervisor.log";
   while (true) {
+    place_ = locate(place_.name);
+    if (missing_ == Missing::Refuse && !fs::exists(place_.root))
+      find_place(place_.name);  // says that it is gone
     try {
       const std::string answer = exchange(place_.control(), question, kAnswerLimit);
       if (!answer.empty())
@@ -51,8 +65,7 @@ std::string Client::ask(const std::string& question) {
           fmt::format("failed to reach the supervisor of '{}': {}", place_.name, last_line(log)),
           "its log is " + log.string());
     if (started == Clock::time_point::min() || Clock::now() - started > kStartAgain) {
-      place_ = make_place(place_.name);
-      support::start_detached({fs::read_symlink("/proc/self/exe"), "supervise", place_.name}, log);
+      start_supervisor();
       started = Clock::now();
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(30));
@@ -61,6 +74,7 @@ std::string Client::ask(const std::string& question) {
 
 json Client::order(const json& order) {
   const json answer = support::parse_json(ask(order.dump() + "\n"), "supervisor");
+  supervisor_ = driver::identify(answer.at("pid"));
   if (answer.at("ok").get<bool>())
     return answer;
   throw support::Error(static_cast<support::ErrorKind>(answer.at("exit_status").get<int>()),
@@ -71,21 +85,31 @@ fleet::Status Client::status() {
   return fleet::parse_status(order({{"command", "status"}}).at("status"));
 }
 
+/// Until the supervisor that answered last has ended.
+void Client::wait_for_supervisor(Clock::time_point until) const {
+  while (supervisor_ && driver::is_alive(*supervisor_)) {
+    if (Clock::now() > until)
+      throw support::failure(fmt::format("failed to end the fleet '{}' in time", place_.name),
+                             "it goes on in the background; 'vmfleet status' shows how far it is");
+    std::this_thread::sleep_for(std::chrono::milliseconds(30));
+  }
+}
+
 void Client::end(const std::string& command, std::chrono::milliseconds limit) {
   const auto until = Clock::now() + limit;
   const auto done = [&] {
     return !fs::exists(place_.state()) || (command == "stop" && stopped_status(place_));
   };
+  missing_ = Missing::Refuse;
   // A supervisor that ends before it is done has been killed: the order goes to the next one.
   do {
-    const pid_t pid = order({{"command", command}}).at("pid");
-    const auto supervisor = driver::identify(pid);
-    while (supervisor && driver::is_alive(*supervisor)) {
-      if (Clock::now() > until)
-        throw support::failure(fmt::format("failed to end the fleet '{}' in time", place_.name),
-                               "it goes on in the background; 'vmfleet status' shows how far it is");
-      std::this_thread::sleep_for(std::chrono::milliseconds(30));
+    try {
+      order({{"command", command}});
+    } catch (const support::Error&) {
+      if (fs::exists(place_.root))
+        throw;  // else it is gone already, which is what was asked for
     }
+    wait_for_supervisor(until);
   } while (!done());
 }
 

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "driver/local/process.hpp"
 #include "fleet/status.hpp"
 #include "supervisor/place.hpp"
 
@@ -13,7 +14,10 @@ namespace vmfleet::supervisor {
 
 class Client {
  public:
-  explicit Client(Place place) : place_(std::move(place)) {}
+  enum class Missing { Refuse, Make };
+  /// A fleet that is not there is made, or refused.
+  explicit Client(Place place, Missing missing = Missing::Refuse)
+      : place_(std::move(place)), missing_(missing) {}
   const Place& place() const { return place_; }
 
   /// Sends an order ({"command": …}); returns the answer. Throws the Error that the supervisor answered with.
@@ -26,7 +30,11 @@ class Client {
 
  private:
   std::string ask(const std::string& question);
+  void start_supervisor();
+  void wait_for_supervisor(std::chrono::steady_clock::time_point until) const;
   Place place_;
+  Missing missing_;
+  std::optional<driver::ProcessId> supervisor_;  ///< that answered last
 };
 
 /// The status of a fleet as its state file has it, for one that is stopped; nothing when it is not.

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 
 #include "support/digest.hpp"
 #include "support/error.hpp"
@@ -32,9 +33,11 @@ void make_private(const fs::path& folder) {
   ::chmod(folder.c_str(), 0700);
 }
 
-/// Its own for each state folder, so that fleets of one name in two of them do not meet.
-fs::path socket_folder(const fs::path& root) {
-  const std::string leaf = support::sha256(root.string()).substr(0, 12);
+/// Another one each time, so that whoever removes an old one does not touch a new one.
+fs::path choose_socket_folder(const fs::path& root) {
+  const auto now = std::chrono::system_clock::now().time_since_epoch().count();
+  const std::string leaf =
+      support::sha256(fmt::format("{} {} {}", root.string(), ::getpid(), now)).substr(0, 12);
   const fs::path folder = support::runtime_folder("vmfleet") / leaf;
   if (folder.native().size() <= kLongestSocketFolder)
     return folder;
@@ -67,23 +70,30 @@ std::vector<std::string> fleet_names() {
   return names;
 }
 
+Place locate(const std::string& name) {
+  const fs::path root = fleets_folder() / name;
+  return {name, root, noted_sockets(root)};
+}
+
 Place make_place(const std::string& name) {
-  Place place{name, fleets_folder() / name, {}};
+  Place place = locate(name);
   make_private(place.root);
-  place.sockets = noted_sockets(place.root);
   if (place.sockets.empty()) {
-    place.sockets = socket_folder(place.root);
+    place.sockets = choose_socket_folder(place.root);
     support::write_file_atomic(place.root / "sockets", place.sockets.string(), 0600);
   }
+  return place;
+}
+
+void make_sockets(const Place& place) {
   make_private(place.sockets.parent_path());
   make_private(place.sockets);
-  return place;
 }
 
 Place find_place(const std::string& name) {
   const auto names = fleet_names();
   if (std::find(names.begin(), names.end(), name) != names.end())
-    return make_place(name);
+    return locate(name);
   const std::string guess = support::nearest(name, names);
   throw support::invalid(fmt::format("there is no fleet '{}'", name),
                          !guess.empty()  ? fmt::format("did you mean '{}'?", guess)
@@ -93,17 +103,19 @@ Place find_place(const std::string& name) {
 
 void remove_place(const Place& place) {
   std::error_code ignored;
-  fs::remove_all(place.sockets, ignored);
-  fs::remove(place.sockets.parent_path(), ignored);  // when no other fleet has its sockets there
   // It disappears at once; what comes after may be interrupted.
   const fs::path away = place.root.parent_path() / fmt::format(".{}.{}", place.name, ::getpid());
   fs::rename(place.root, away, ignored);
+  fs::remove_all(place.sockets, ignored);
+  fs::remove(place.sockets.parent_path(), ignored);  // when no other fleet has its sockets there
   fs::remove_all(away, ignored);
 }
 
 SupervisorLock::SupervisorLock(const Place& place) {
   const fs::path path = place.root / "lock";
   fd_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (fd_ < 0 && errno == ENOENT)
+    return;  // the fleet is gone
   if (fd_ < 0)
     support::throw_errno(fmt::format("open '{}'", path.string()));
   struct stat mine {};

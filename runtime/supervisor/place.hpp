@@ -13,7 +13,7 @@ namespace fs = std::filesystem;
 struct Place {
   std::string name;
   fs::path root;     ///< $XDG_STATE_HOME/vmfleet/<name>
-  fs::path sockets;  ///< in $XDG_RUNTIME_DIR/vmfleet
+  fs::path sockets;  ///< in $XDG_RUNTIME_DIR/vmfleet; empty: not known yet
 
   fs::path state() const { return root / "state.json"; }
   fs::path events() const { return root / "events.jsonl"; }
@@ -31,18 +31,21 @@ fs::path fleets_folder();
 /// The fleets that have a state, sorted.
 std::vector<std::string> fleet_names();
 
-/// Makes the folders that are missing.
+/// Where a fleet is, or would be; nothing is made.
+Place locate(const std::string& name);
+/// The same, with its folder made. That of the sockets is made by the supervisor, once it has the lock.
 Place make_place(const std::string& name);
+void make_sockets(const Place& place);
 /// The place of a fleet that there is; throws Error{Usage}, with the nearest name as hint, when there is
 /// none.
 Place find_place(const std::string& name);
-/// Removes all of it.
+/// Removes all of it; for who has the lock.
 void remove_place(const Place& place);
 
 /// The right to look after a fleet, until the process ends.
 class SupervisorLock {
  public:
-  explicit SupervisorLock(const Place& place);
+  explicit SupervisorLock(const Place& place);  ///< does not wait; not held when another has it
   ~SupervisorLock();
   SupervisorLock(const SupervisorLock&) = delete;
   SupervisorLock& operator=(const SupervisorLock&) = delete;

@@ -32,7 +32,7 @@ milliseconds monotonic() {
 
 json carry_out(Engine& engine, const json& order) {
   const std::string command = order.at("command");
-  json answer{{"ok", true}, {"pid", ::getpid()}};
+  json answer{{"ok", true}};
   if (command != "apply" && command != "status" && command != "down" && engine.empty())
     throw support::failure("the fleet has not been started");
   if (command == "apply") {
@@ -71,6 +71,7 @@ std::string answer_to(Engine& engine, const std::string& question) {
   } catch (const std::exception& error) {
     answer = {{"ok", false}, {"exit_status", 1}, {"message", error.what()}, {"hint", ""}};
   }
+  answer["pid"] = ::getpid();
   return answer.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
 }
 
@@ -89,10 +90,11 @@ void leave_working_folder() {
 
 void supervise(const std::string& name) {
   leave_working_folder();
-  const Place place = make_place(name);
-  const SupervisorLock lock(place);
+  const SupervisorLock lock(locate(name));
   if (!lock.held())
     return;
+  const Place place = make_place(name);
+  make_sockets(place);
   driver::LocalDriver driver;
   health::Monitor monitor;
   balancer::HaProxy balancer(place.root);
