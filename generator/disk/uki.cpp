@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <fstream>
 
 #include "support/error.hpp"
 #include "support/file.hpp"
@@ -27,6 +28,21 @@ std::uint64_t number(std::string_view bytes, std::size_t at, int count, const st
 constexpr std::uint64_t kPage = 4096;
 std::uint64_t page_up(std::uint64_t value) {
   return (value + kPage - 1) / kPage * kPage;
+}
+
+/// objcopy puts the current time into the PE header, and a checksum over it that nobody asks for.
+void clear_time(const fs::path& program) {
+  std::fstream file(program, std::ios::binary | std::ios::in | std::ios::out);
+  std::string head(0x40, '\0');
+  file.read(head.data(), static_cast<std::streamsize>(head.size()));
+  const auto header = static_cast<std::streamoff>(number(head, 0x3c, 4, program.string()));
+  for (const std::streamoff at : {header + 8, header + 24 + 64}) {  // TimeDateStamp, CheckSum
+    file.seekp(at);
+    file.write("\0\0\0\0", 4);
+  }
+  file.close();
+  if (!file)
+    support::throw_errno("write '" + program.string() + "'");
 }
 
 }  // namespace
@@ -87,6 +103,7 @@ void write_uki(const UkiParts& parts, const fs::path& output) {
   }
   argv.insert(argv.end(), {parts.stub.string(), output.string()});
   support::run_checked({.argv = argv, .timeout = std::chrono::minutes(2)});
+  clear_time(output);
 }
 
 }  // namespace vmimage::disk

@@ -201,13 +201,15 @@ recipe::Manifest install(const fs::path& disk, const Recipe& recipe, const Base&
 
 std::int64_t image_time() {
   constexpr std::int64_t kFirstDayOfFat = 315532800;
+  constexpr std::int64_t kLastDayOfFat = 4354819198;  // 2107-12-31
   const char* text = std::getenv("SOURCE_DATE_EPOCH");
   if (!text || !*text)
     return kFirstDayOfFat;
   char* end = nullptr;
   const long long seconds = std::strtoll(text, &end, 10);
-  if (*end != '\0' || seconds < 0)
-    throw invalid(fmt::format("SOURCE_DATE_EPOCH is '{}'", text), "give seconds since 1970 as a number");
+  if (*end != '\0' || seconds < 0 || seconds > kLastDayOfFat)
+    throw invalid(fmt::format("SOURCE_DATE_EPOCH is '{}'", text),
+                  "give seconds since 1970 as a number, up to the year 2107");
   return std::max<std::int64_t>(seconds, kFirstDayOfFat);
 }
 

@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <exception>
+#include <filesystem>
 
 #include "support/error.hpp"
 #include "support/process.hpp"
@@ -20,6 +21,14 @@ int report(const CLI::App& app, const Error& error) {
 
 }  // namespace
 
+Error as_error(const std::exception& exception) {
+  if (const auto* ours = dynamic_cast<const Error*>(&exception))
+    return *ours;
+  if (const auto* file = dynamic_cast<const std::filesystem::filesystem_error*>(&exception))
+    return failure("failed to use '" + file->path1().string() + "': " + file->code().message());
+  return failure(exception.what());
+}
+
 int run_program(CLI::App& app, int argc, char** argv) {
   install_interrupt_handler();
   app.require_subcommand(1);
@@ -29,10 +38,8 @@ int run_program(CLI::App& app, int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     const int status = app.exit(error);  // 0 for --help and --version
     return status == 0 ? 0 : static_cast<int>(ErrorKind::Usage);
-  } catch (const Error& error) {
-    return report(app, error);
   } catch (const std::exception& error) {
-    return report(app, failure(error.what()));
+    return report(app, as_error(error));
   }
 }
 

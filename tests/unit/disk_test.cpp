@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cstring>
 
@@ -263,6 +264,14 @@ TEST_F(KitTest, SectionsOfAUnifiedKernelImageAreFoundAndApart) {
     EXPECT_EQ(0u, pe_section(sections, name, "uki").offset % 512) << "GRUB's block lists count sectors";
   const auto error = error_of([&] { pe_section(sections, ".absent", "a.efi"); });
   EXPECT_STREQ("'a.efi' is no unified kernel image: it has no section '.absent'", error.what());
+}
+
+TEST_F(KitTest, AUnifiedKernelImageHasNoTimeOfItsOwn) {
+  const std::string first = support::sha256_file(kit_.uki());
+  ::sleep(1);
+  make_tiny_kit(folder_.path() / "again");
+  EXPECT_EQ(first, support::sha256_file(folder_.path() / "again/uki.efi"));
+  EXPECT_TRUE(contains(run_checked({.argv = {"objdump", "-p", kit_.uki()}}), "Time/Date\t\tThu Jan  1 "));
 }
 
 TEST_F(KitTest, ACutOrDamagedPeFileIsInvalidInput) {

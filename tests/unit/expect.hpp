@@ -8,15 +8,17 @@
 
 #include "support/error.hpp"
 #include "support/process.hpp"
+#include "support/program.hpp"
 
 namespace vmimage {
 
-/// The Error that `action` throws; the test fails when there is none.
+/// What main() would report when `action` throws; the test fails when it does not.
 template <typename Action>
 support::Error error_of(Action action) {
   try {
     action();
-  } catch (const support::Error& error) {
+  } catch (const std::exception& exception) {
+    const support::Error error = support::as_error(exception);
     // One line each: the message is printed after "vmimage: ", and a line break would look like a second one.
     EXPECT_EQ(std::string::npos, std::string(error.what()).find('\n')) << error.what();
     return error;

@@ -29,19 +29,20 @@ inline void make_stub(const std::filesystem::path& output) {
   const support::TempDir work;
   support::write_file_atomic(work.path() / "stub.s", ".text\n.globl _start\n_start: ret\n");
   support::run_checked({.argv = {"as", work.path() / "stub.s", "-o", work.path() / "stub.o"}});
-  support::run_checked({.argv = {"ld", "-m", "i386pep", "--subsystem", "10", "-e", "_start", "-o", output,
-                                 work.path() / "stub.o"}});
+  support::run_checked({.argv = {"ld", "-m", "i386pep", "--no-insert-timestamp", "--subsystem", "10", "-e",
+                                 "_start", "-o", output, work.path() / "stub.o"}});
 }
 
 inline void make_tiny_kit(const std::filesystem::path& folder) {
   const auto put = [&](const char* name, const std::string& content) {
     support::write_file_atomic(folder / name, content);
   };
+  std::filesystem::create_directories(folder);
   put("vmlinuz", noise(70'001, 1));
   put("initrd", support::write_cpio({{.path = "init", .mode = 0100755, .content = "#!/bin/busybox sh\n"}}));
   put("boot.img", "\xeb\x63" + noise(510, 2));
   put("core.img", noise(30'000, 3));
-  std::filesystem::create_directory(folder / "plain");
+  std::filesystem::create_directories(folder / "plain");
   for (const auto& module : base::minimal_modules())
     put(("plain/" + module + ".ko").c_str(), module);
   support::write_file_atomic(folder / "busybox",

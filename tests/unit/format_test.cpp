@@ -1,0 +1,110 @@
+// The table of formats, and what QEMU makes of them.
+
+#include "format/format.hpp"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "base/apt.hpp"
+#include "expect.hpp"
+#include "support/file.hpp"
+
+namespace vmimage::format {
+namespace {
+
+TEST(Format, NamesAndExtensionsAreUnique) {
+  std::set<std::string> names, extensions;
+  for (const auto& format : all()) {
+    EXPECT_TRUE(names.insert(format.name).second);
+    EXPECT_TRUE(extensions.insert(format.extension).second);
+    EXPECT_EQ('.', format.extension.at(0));
+    EXPECT_EQ(&format, &find(format.name));
+  }
+  EXPECT_TRUE(names.contains("qcow2"));
+}
+
+TEST(Format, TheSchemaKnowsThemAll) {
+  const auto schema = nlohmann::json::parse(support::read_file(SOURCE_FOLDER "/docs/recipe.schema.json"));
+  std::vector<std::string> names;
+  for (const auto& format : all())
+    names.push_back(format.name);
+  EXPECT_EQ(names,
+            schema.at("properties").at("formats").at("items").at("enum").get<std::vector<std::string>>());
+}
+
+TEST(Format, AnUnknownNameIsInvalidInput) {
+  const auto near = error_of([] { find("qcow"); });
+  EXPECT_EQ(support::ErrorKind::Usage, near.kind());
+  EXPECT_STREQ("unknown format 'qcow'", near.what());
+  EXPECT_EQ("did you mean 'qcow2'?", near.hint());
+  EXPECT_EQ("known are qcow2, raw, vmdk, vdi, vhdx", error_of([] { find("parallels"); }).hint());
+  error_of([] { find(""); });
+  error_of([] { find("QCOW2"); });
+}
+
+TEST(Format, EachIsWrittenAndReadByQemu) {
+  REQUIRE_PROGRAM("qemu-img");
+  const support::TempDir folder;
+  const auto raw = folder.path() / "disk.raw";
+  support::write_file_atomic(raw, std::string(3 << 20, 'x'));
+  std::filesystem::resize_file(raw, 8 << 20);
+  for (const auto& format : all()) {
+    const auto file = folder.path() / ("image" + format.extension);
+    support::write_file_atomic(file, "what was there before, and is not what comes");
+    convert(raw, "raw", format, file);
+    const auto info =
+        nlohmann::json::parse(support::run_checked({.argv = {"qemu-img", "info", "--output=json", file}}));
+    EXPECT_EQ(format.driver, info.at("format"));
+    support::run_checked({.argv = {"qemu-img", "compare", "-f", "raw", "-F", format.driver, raw, file}});
+  }
+}
+
+TEST(Format, AnUnreadableSourceIsAnError) {
+  REQUIRE_PROGRAM("qemu-img");
+  const support::TempDir folder;
+  support::write_file_atomic(folder.path() / "text", "no image");
+  const auto error =
+      error_of([&] { convert(folder.path() / "text", "qcow2", find("raw"), folder.path() / "out.raw"); });
+  EXPECT_EQ(support::ErrorKind::Failure, error.kind());
+  EXPECT_TRUE(contains(error.what(), "not in qcow2 format")) << error.what();
+  error_of([&] { convert(folder.path() / "absent", "", find("raw"), folder.path() / "out.raw"); });
+}
+
+}  // namespace
+}  // namespace vmimage::format
+
+namespace vmimage::base {
+namespace {
+
+using Lines = std::vector<std::string>;
+
+TEST(SourcesForSuite, AreWhereTheHostHasItsOwnFrom) {
+  const std::string targets =
+      "http://archive.example/debian/ bookworm\nhttp://archive.example/debian/ bookworm-updates\n"
+      "http://security.example/debian-security bookworm-security\n";
+  EXPECT_EQ((Lines{"deb http://archive.example/debian trixie main",
+                   "deb http://archive.example/debian trixie-updates main",
+                   "deb http://security.example/debian-security trixie-security main"}),
+            sources_for_suite(targets, "trixie"));
+  EXPECT_EQ((Lines{"deb http://archive.example/debian sid main"}), sources_for_suite(targets, "sid"));
+}
+
+TEST(SourcesForSuite, OtherArchivesAreLeftAlone) {
+  EXPECT_EQ((Lines{"deb http://a.example/debian bookworm main",
+                   "deb http://a.example/debian bookworm-updates main"}),
+            sources_for_suite("https://packages.example/product stable\nhttp://a.example/debian bookworm\n"
+                              "http://b.example/debian bookworm-backports\n",
+                              "bookworm"));
+  EXPECT_TRUE(sources_for_suite("https://packages.example/product stable\n", "bookworm").empty());
+  EXPECT_TRUE(sources_for_suite("", "bookworm").empty());
+}
+
+TEST(AptSources, AMirrorReplacesTheHosts) {
+  EXPECT_EQ((Lines{"deb http://mirror.example/debian bookworm main"}),
+            apt_sources("bookworm", "http://mirror.example/debian/"));
+}
+
+}  // namespace
+}  // namespace vmimage::base
