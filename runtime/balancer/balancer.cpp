@@ -58,7 +58,7 @@ void HaProxy::serve(const Config& config) {
   std::error_code problem;
   const bool same = fs::exists(file_, problem) && support::read_file(file_) == text;
   const auto before = std::exchange(config_, config);
-  if (same && process_ && driver::is_alive(*process_))
+  if (same && process_ && answers(*process_))
     return;
   const std::string old_text = same || !before ? text : to_text(*before);
   support::write_file_atomic(file_, text, 0600);
@@ -72,7 +72,18 @@ void HaProxy::serve(const Config& config) {
   }
 }
 
+bool HaProxy::answers(const driver::ProcessId& process) const {
+  try {
+    return ask("show info").find(fmt::format("Pid: {}\n", process.pid)) != std::string::npos;
+  } catch (const support::Error&) {
+    return false;
+  }
+}
+
 void HaProxy::start() {
+  // One that cannot be talked to cannot hand anything over: its socket has been removed, or it hangs.
+  if (process_ && !answers(*process_))
+    end_all();
   std::error_code ignored;
   fs::remove(log_, ignored);
   std::vector<std::string> argv{"haproxy", "-db", "-f", file_};
@@ -90,14 +101,9 @@ void HaProxy::start() {
 
 void HaProxy::wait_until_ready(const driver::ProcessId& process) {
   const auto until = std::chrono::steady_clock::now() + kReadyLimit;
-  const std::string mine = fmt::format("Pid: {}\n", process.pid);
   while (driver::is_alive(process)) {
-    try {
-      if (ask("show info").find(mine) != std::string::npos)
-        return;
-    } catch (const support::Error&) {
-      // not there yet
-    }
+    if (answers(process))
+      return;
     if (std::chrono::steady_clock::now() > until) {
       driver::send_signal(process, SIGKILL);
       break;
@@ -118,6 +124,17 @@ void HaProxy::route(const std::map<int, Route>& routes) {
     return;
   if (!process_ || !driver::is_alive(*process_))
     start();
+  try {
+    send(routes);
+  } catch (const support::Error&) {
+    if (answers(*process_))
+      throw;
+    start();
+    send(routes);
+  }
+}
+
+void HaProxy::send(const std::map<int, Route>& routes) {
   std::vector<std::string> list;
   for (int slot = 1; slot <= kSlots; ++slot) {
     const auto wanted = routes.find(slot);
@@ -147,6 +164,11 @@ std::map<int, unsigned> HaProxy::connections() {
 }
 
 void HaProxy::stop() {
+  end_all();
+  config_.reset();
+}
+
+void HaProxy::end_all() {
   // With the same configuration there may be an earlier one that finishes its last requests.
   while (const auto process = driver::find_by_argument(file_)) {
     driver::send_signal(*process, SIGTERM);
@@ -155,7 +177,6 @@ void HaProxy::stop() {
     wait_for_end(*process, std::chrono::seconds(2));
   }
   process_.reset();
-  config_.reset();
   sent_.clear();
 }
 

@@ -33,6 +33,9 @@ class HaProxy : public Balancer {
 
  private:
   void start();
+  void end_all();
+  bool answers(const driver::ProcessId& process) const;
+  void send(const std::map<int, Route>& routes);
   void wait_until_ready(const driver::ProcessId& process);
   std::string ask(const std::string& commands) const;
 

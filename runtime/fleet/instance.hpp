@@ -24,7 +24,7 @@ struct Rules {
   Milliseconds start_limit = std::chrono::minutes(5);       ///< longer in `starting`: failed
   Milliseconds unhealthy_limit = std::chrono::seconds(15);  ///< longer in `unhealthy`: failed
   Milliseconds drain_limit = std::chrono::seconds(10);      ///< requests still open then are cut
-  Milliseconds stop_limit = std::chrono::seconds(10);       ///< still running then: killed
+  Milliseconds stop_limit = std::chrono::seconds(30);       ///< still running then: killed
   Milliseconds stable = std::chrono::seconds(10);           ///< healthy for so long: it did not fail quickly
   Milliseconds first_delay = std::chrono::seconds(1);       ///< before the start after a quick failure
   Milliseconds longest_delay = std::chrono::minutes(1);

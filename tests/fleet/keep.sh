@@ -45,6 +45,12 @@ for pid in $(processes); do
 done
 await 30 "an answer" get "$endpoint/" >/dev/null 2>&1
 
+say "a supervisor that finds no sockets makes them again; the address stays"
+kill -9 "$(supervisors keep)"
+rm -r "$XDG_RUNTIME_DIR"/vmfleet
+await 30 "all of it again" is keep .settled true
+[[ $(answering "$endpoint" | wc -l) == 3 ]] || fail "not each answers: $(answering "$endpoint")"
+
 if vmfleet events keep | grep balancer; then fail "a supervisor had trouble with its balancer"; fi
 
 say "down leaves nothing"

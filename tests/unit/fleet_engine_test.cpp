@@ -211,7 +211,7 @@ TEST_F(FleetEngine, AMachineThatIsDeafToItsButtonIsKilled) {
   up();
   driver.deaf = {"hello-3"};
   engine->scale(2);
-  ticks(15);
+  ticks(40);
   EXPECT_EQ(1, std::count(driver.log.begin(), driver.log.end(), "kill hello-3"));
   EXPECT_EQ((Ids{"hello-1", "hello-2"}), ids());
 }
