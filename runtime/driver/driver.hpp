@@ -51,7 +51,8 @@ class Driver {
   virtual ~Driver() = default;
   /// Returns at once; look() tells how it goes.
   virtual void start(const Launch& launch) = 0;
-  /// An instance that an earlier supervisor started; `running` empty: it got no further than to start it.
+  /// An instance that an earlier supervisor started. `running` empty: it was just about to; when no machine
+  /// is found, one is started.
   virtual void adopt(const Launch& launch, const std::optional<Running>& running) = 0;
   virtual Look look(const std::string& id) = 0;
   virtual void power_off(const std::string& id) = 0;

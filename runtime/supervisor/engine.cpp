@@ -35,8 +35,10 @@ void Engine::take_over() {
   const bool same_boot = state_.boot_id == boot;
   state_.boot_id = boot;
   for (auto& record : state_.instances) {
-    if (!same_boot)
-      record.running = driver::Running{};  // its process went with the host
+    const bool about_to_start = !record.running && record.state == State::Starting &&
+                                record.generation == state_.current->generation();
+    if (!same_boot || (!record.running && !about_to_start))
+      record.running = driver::Running{};  // no process: it went with the host, or never was
     outside_.driver.adopt(launch_of(record), record.running);
   }
   note("supervised", "", "a supervisor took over");

@@ -173,6 +173,17 @@ TEST_F(FleetEngine, TakesOverWithoutStartingAnythingAgain) {
   EXPECT_EQ(1, std::count(driver.log.begin(), driver.log.end(), "adopt hello-2"));
 }
 
+TEST_F(FleetEngine, TakesOverInTheMiddleOfAStart) {
+  engine->apply(spec, recipe::to_json(manifest()));
+  ticks(1);  // starts are noted, but not yet where they run
+  driver.alive.clear();
+  make();
+  ticks(2);
+  EXPECT_EQ((Ids{"hello-1", "hello-2", "hello-3"}), ids());
+  EXPECT_TRUE(engine->status().settled);
+  EXPECT_EQ(0, engine->status().quick_failures);
+}
+
 TEST_F(FleetEngine, TakesOverWhatDiedMeanwhile) {
   up();
   ticks(15);

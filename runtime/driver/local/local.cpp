@@ -143,7 +143,7 @@ void LocalDriver::adopt(const Launch& launch, const std::optional<Running>& runn
   }
   const auto process = find_by_argument(launch.folder / "pid");
   if (!process) {
-    entry.problem = "its start was interrupted";
+    start(launch);
     return;
   }
   entry.starting =

@@ -16,7 +16,9 @@ void MemoryDriver::start(const Launch& launch) {
 void MemoryDriver::adopt(const Launch& launch, const std::optional<Running>& running) {
   log.push_back("adopt " + launch.id);
   known[launch.id] = launch;
-  if (running)
+  if (!running)
+    start(launch);
+  else if (running->pid != 0)
     alive[launch.id] = *running;
 }
 
