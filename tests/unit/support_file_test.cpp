@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
 #include <cstdlib>
 #include <thread>
 
@@ -393,7 +394,8 @@ std::string printed(Progress::Mode mode) {
 
 TEST(Progress, IsLinesInALogAndOneLineOnATerminal) {
   EXPECT_EQ("", printed(Progress::Mode::Quiet));
-  EXPECT_EQ("vmimage: one\nvmimage: " + std::string(500, 'x') + "\n", printed(Progress::Mode::Plain));
+  const std::string name = program_invocation_short_name;
+  EXPECT_EQ(name + ": one\n" + name + ": " + std::string(500, 'x') + "\n", printed(Progress::Mode::Plain));
   const std::string terminal = printed(Progress::Mode::Terminal);
   EXPECT_EQ(std::string::npos, terminal.find('\n'));
   EXPECT_TRUE(contains(terminal, " s  one\r\033[K"));
