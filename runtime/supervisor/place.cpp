@@ -39,8 +39,9 @@ fs::path choose_socket_folder(const fs::path& root) {
   const std::string leaf =
       support::sha256(fmt::format("{} {} {}", root.string(), ::getpid(), now)).substr(0, 12);
   const fs::path folder = support::runtime_folder("vmfleet") / leaf;
-  if (folder.native().size() <= kLongestSocketFolder)
-    return folder;
+  if (folder.native().size() <= kLongestSocketFolder &&
+      folder.native().find_first_of(":,") == std::string::npos)
+    return folder;  // HAProxy takes what follows a colon for a port, and a comma for the end of a path
   return fs::path(fmt::format("/tmp/vmfleet-{}", ::geteuid())) / leaf;
 }
 
