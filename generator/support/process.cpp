@@ -14,8 +14,6 @@
 #include <atomic>
 #include <boost/process/args.hpp>
 #include <boost/process/child.hpp>
-#include <boost/process/env.hpp>
-#include <boost/process/environment.hpp>
 #include <boost/process/exe.hpp>
 #include <boost/process/extend.hpp>
 #include <boost/process/io.hpp>
@@ -57,13 +55,35 @@ fs::path resolve(const std::string& program) {
   return path;
 }
 
-bp::environment child_environment(const std::map<std::string, std::string>& additions) {
-  bp::environment environment = boost::this_process::environment();
-  environment["LC_ALL"] = "C.UTF-8";  // messages and sorting do not depend on who calls
-  for (const auto& [key, value] : additions)
-    environment[key] = value;
-  return environment;
-}
+/// What a child finds in its environment. Boost's own class for that reads behind the ends of shorter
+/// entries.
+class ChildEnvironment {
+ public:
+  explicit ChildEnvironment(std::map<std::string, std::string> variables = {}) {
+    variables.try_emplace("LC_ALL", "C.UTF-8");  // messages and sorting do not depend on who calls
+    for (char** ours = environ; *ours; ++ours) {
+      const std::string_view entry(*ours);
+      variables.try_emplace(std::string(entry.substr(0, entry.find('='))),
+                            entry.substr(std::min(entry.find('='), entry.size() - 1) + 1));
+    }
+    for (const auto& [key, value] : variables)
+      entries_.push_back(key + "=" + value);
+    for (auto& entry : entries_)
+      pointers_.push_back(entry.data());
+    pointers_.push_back(nullptr);
+  }
+  ChildEnvironment(const ChildEnvironment&) = delete;
+  ChildEnvironment& operator=(const ChildEnvironment&) = delete;
+
+  /// For the constructor of bp::child, while this object lives.
+  auto setup() {
+    return bp::extend::on_setup([this](auto& executor) { executor.env = pointers_.data(); });
+  }
+
+ private:
+  std::vector<std::string> entries_;
+  std::vector<char*> pointers_;
+};
 
 /// The child gets its three streams and no other descriptor of ours (close_range(2), Linux 5.11).
 void close_others_on_exec() {
@@ -269,12 +289,13 @@ Result run(const Command& command) {
                               command.directory.string()));
   const pid_t self = ::getpid();
   bp::pipe in, out, err;
+  ChildEnvironment environment(command.environment);
   bp::child child = start(command.argv[0], [&] {
     return bp::child(
         bp::exe = program.string(),
         bp::args = std::vector<std::string>(command.argv.begin() + 1, command.argv.end()),
         bp::start_dir = (command.directory.empty() ? fs::current_path() : command.directory).string(),
-        child_environment(command.environment), bp::std_in<in, bp::std_out> out, bp::std_err > err,
+        environment.setup(), bp::std_in<in, bp::std_out> out, bp::std_err > err,
         bp::extend::on_exec_setup([self](auto&) { detach_from_terminal(self); }));
   });
 
@@ -331,11 +352,12 @@ Child::Child(const std::vector<std::string>& argv, Streams streams) {
     ::dup2(streams.err < 0 ? null : streams.err, STDERR_FILENO);
     detach_from_terminal(self);
   };
+  ChildEnvironment environment;
   try {
     bp::child child = start(argv[0], [&] {
       return bp::child(bp::exe = program.string(),
-                       bp::args = std::vector<std::string>(argv.begin() + 1, argv.end()),
-                       child_environment({}), bp::extend::on_exec_setup(prepare));
+                       bp::args = std::vector<std::string>(argv.begin() + 1, argv.end()), environment.setup(),
+                       bp::extend::on_exec_setup(prepare));
     });
     pid_ = child.id();
     child.detach();
@@ -396,9 +418,10 @@ pid_t start_detached(const std::vector<std::string>& argv, const fs::path& log) 
   } output{::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666)};
   if (output.fd < 0)
     throw_errno("open '" + log.string() + "'");
+  ChildEnvironment environment;
   bp::child child = start(argv[0], [&] {
     return bp::child(bp::exe = program.string(),
-                     bp::args = std::vector<std::string>(argv.begin() + 1, argv.end()), child_environment({}),
+                     bp::args = std::vector<std::string>(argv.begin() + 1, argv.end()), environment.setup(),
                      bp::std_in < bp::null, bp::posix::fd.bind(STDOUT_FILENO, output.fd),
                      bp::posix::fd.bind(STDERR_FILENO, output.fd), bp::extend::on_exec_setup([](auto&) {
                        ::setsid();

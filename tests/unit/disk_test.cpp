@@ -151,6 +151,8 @@ class MemoryDevice : public filesystem::BlockDevice {
   void read(std::uint64_t offset, void* data, std::size_t size) override {
     ASSERT_LE(offset, size_);
     ASSERT_LE(size, size_ - offset);
+    if (size == 0)
+      return;
     std::memset(data, 0, size);
     if (offset < head_.size())
       std::memcpy(data, head_.data() + offset, std::min<std::size_t>(size, head_.size() - offset));
