@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "support/error.hpp"
+#include "support/json.hpp"
 #include "support/process.hpp"
 
 namespace vmimage::support {
@@ -17,6 +18,28 @@ int report(const CLI::App& app, const Error& error) {
   if (!error.hint().empty())
     std::fprintf(stderr, "  (%s)\n", error.hint().c_str());
   return error.exit_status();
+}
+
+/// What is wrong with the words of the command line; the parser does not name a command that it does not
+/// know.
+Error wrong_use(const CLI::App& app, const CLI::ParseError& error) {
+  const CLI::App* command = &app;
+  std::string line = app.get_name();
+  while (!command->get_subcommands().empty()) {
+    command = command->get_subcommands().front();
+    line += " " + command->get_name();
+  }
+  const auto words = command->remaining();
+  if (dynamic_cast<const CLI::RequiredError*>(&error) == nullptr ||
+      command->get_require_subcommand_min() == 0 || words.empty() || words.front().starts_with('-'))
+    return invalid(error.what(), "see '" + line + " --help'");
+  std::vector<std::string> known;
+  for (const CLI::App* one : command->get_subcommands(nullptr))
+    if (!one->get_group().empty())  // no group: not for people
+      known.push_back(one->get_name());
+  const std::string guess = nearest(words.front(), known);
+  return invalid("unknown command '" + words.front() + "'",
+                 guess.empty() ? "see '" + line + " --help'" : "did you mean '" + guess + "'?");
 }
 
 }  // namespace
@@ -36,8 +59,9 @@ int run_program(CLI::App& app, int argc, char** argv) {
     app.parse(argc, argv);
     return 0;
   } catch (const CLI::ParseError& error) {
-    const int status = app.exit(error);  // 0 for --help and --version
-    return status == 0 ? 0 : static_cast<int>(ErrorKind::Usage);
+    if (error.get_exit_code() == 0)  // --help and --version
+      return app.exit(error);
+    return report(app, wrong_use(app, error));
   } catch (const std::exception& error) {
     return report(app, as_error(error));
   }

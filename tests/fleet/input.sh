@@ -22,6 +22,11 @@ qemu-img create -q -f qcow2 "$work/empty.qcow2" 10M
 expect 2 empty vmfleet up "$work/empty.qcow2"
 expect 2 'folder' vmfleet up "$work"
 
+say "commands"
+expect 2 "unknown command 'scael'" vmfleet scael
+expect 2 "did you mean 'scale'" vmfleet scael nobody 3
+expect 2 "vmfleet: .*--nothing" vmfleet status --nothing
+
 say "options"
 expect 2 'count' vmfleet up "$image" --count -1
 expect 2 'count' vmfleet up "$image" --count 101
