@@ -91,12 +91,14 @@ std::string host_name(const std::string& name) {
   return result.empty() ? "vm" : result;
 }
 
-std::string last_lines(const std::string& log, int lines) {
-  // Without control sequences (ECMA-48), which would move this terminal's cursor.
+std::string without_control(const std::string& text) {
   static const std::regex control("\x1b(\\[[0-?]*[ -/]*[@-~]|[^\\[])|[\x01-\x08\x0b-\x1f\x7f]");
+  return std::regex_replace(text, control, std::string());
+}
+
+std::string last_lines(const std::string& log, int lines) {
   const std::size_t window = 64 * 1024;
-  const std::string plain =
-      std::regex_replace(log.size() > window ? log.substr(log.size() - window) : log, control, std::string());
+  const std::string plain = without_control(log.size() > window ? log.substr(log.size() - window) : log);
   const std::size_t end = plain.find_last_not_of(" \n") + 1;
   std::size_t start = end;
   while (start > 0 && !(plain[start - 1] == '\n' && --lines == 0))

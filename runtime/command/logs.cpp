@@ -9,6 +9,7 @@
 #include <memory>
 
 #include "command/fleet.hpp"
+#include "machine/instance.hpp"
 #include "supervisor/events.hpp"
 #include "support/error.hpp"
 #include "support/json.hpp"
@@ -17,6 +18,7 @@
 namespace vmfleet::command {
 
 namespace fs = std::filesystem;
+namespace machine = vmimage::machine;
 namespace support = vmimage::support;
 
 namespace {
@@ -56,8 +58,7 @@ class Follower {
     at += static_cast<std::streamoff>(end);
     for (std::size_t start = 0; start < text.size();) {
       const auto stop = std::min(text.find('\n', start), text.size());
-      std::string line = text.substr(start, stop - start);
-      line.erase(line.find_last_not_of('\r') + 1);
+      const std::string line = machine::without_control(text.substr(start, stop - start));
       fmt::print("{}{}\n", prefix_ ? id + "  " : "", line);
       start = stop + 1;
     }

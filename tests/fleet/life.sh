@@ -47,6 +47,7 @@ vmfleet start --timeout $limit
 say "logs of all instances, also of those that are gone, and of one"
 vmfleet logs life >"$work/logs"
 grep -q '^life-1  .*service: listening' "$work/logs" || fail "logs have nothing of life-1"
+! grep -q $'\033' "$work/logs" || fail "logs have control sequences"
 vmfleet logs life --instance life-2 | grep -q 'service: listening' || fail "logs have nothing of life-2"
 timeout 3 "$program" logs life -f >"$work/followed" || [[ $? == 124 || $? == 130 ]]
 grep -q 'service: listening' "$work/followed" || fail "logs -f printed nothing"
