@@ -39,7 +39,7 @@ expect 2 'invalid size' vmfleet up "$image" --memory much
 expect 2 '64M' vmfleet up "$image" --memory 1M
 expect 2 'no number of instances' vmfleet scale many
 expect 2 '' vmfleet
-expect 2 'subcommand' vmfleet nonsense
+expect 2 'unknown command' vmfleet nonsense
 
 say "specs"
 spec "{\"version\": 1, \"image\": \"$image\", \"cuont\": 3}"
