@@ -61,12 +61,17 @@ const fleet::InstanceStatus* culprit(const fleet::Status& status) {
                                       : fmt::format("the log of {} ends with:\n{}\n", one->id, words));
 }
 
-std::string summary(const fleet::Status& status) {
+/// Before this, an instance that does not answer yet is only booting.
+constexpr std::chrono::seconds kUsualBoot{30};
+
+std::string summary(const fleet::Status& status, Clock::duration waited) {
   std::string text = fmt::format("{}: {} of {} healthy", status.name, status.healthy(), status.desired);
   const auto outdated = std::count_if(status.instances.begin(), status.instances.end(),
                                       [](const auto& one) { return !one.current; });
   if (outdated)
     text += fmt::format(", {} to be replaced", outdated);
+  if (waited > kUsualBoot && !status.problem.empty())
+    text += fmt::format(" ({})", status.problem);
   return text;
 }
 
@@ -104,14 +109,15 @@ CLI::Option* add_timeout_option(CLI::App& command, int& seconds) {
 
 fleet::Status wait_until_settled(Client& client, std::chrono::seconds timeout) {
   support::Progress progress(support::Progress::detect());
-  const auto until = Clock::now() + timeout;
+  const auto start = Clock::now();
+  const auto until = start + timeout;
   std::string said;
   while (true) {
     support::check_interrupt();
     const fleet::Status status = client.status();
     if (status.settled)
       return status;
-    if (const std::string now = summary(status); now != said) {
+    if (const std::string now = summary(status, Clock::now() - start); now != said) {
       progress.step(now);
       said = now;
     }
