@@ -28,7 +28,7 @@ kill -9 "$(supervisors keep)"
 get "$endpoint/" >/dev/null
 is keep .healthy 3 || fail "after the take-over: $(vmfleet status keep)"
 [[ $(pids keep) == "$before" ]] || fail "instances were started again"
-vmfleet events keep | grep -q 'took over' || fail "events do not tell of it"
+grep -q 'took over' <<<"$(vmfleet events keep)" || fail "events do not tell of it"
 
 say "an instance killed while no supervisor looks is replaced by the next, and no request fails"
 kill -9 "$(supervisors keep)"

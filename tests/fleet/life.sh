@@ -48,7 +48,7 @@ say "logs of all instances, also of those that are gone, and of one"
 vmfleet logs life >"$work/logs"
 grep -q '^life-1  .*service: listening' "$work/logs" || fail "logs have nothing of life-1"
 ! grep -q $'\033' "$work/logs" || fail "logs have control sequences"
-vmfleet logs life --instance life-2 | grep -q 'service: listening' || fail "logs have nothing of life-2"
+grep -q 'service: listening' <<<"$(vmfleet logs life --instance life-2)" || fail "logs have nothing of life-2"
 timeout 3 "$program" logs life -f >"$work/followed" || [[ $? == 124 || $? == 130 ]]
 grep -q 'service: listening' "$work/followed" || fail "logs -f printed nothing"
 vmfleet events life --json | jq -s -e 'map(.event) | contains(["starting", "healthy", "draining", "gone"])' \
