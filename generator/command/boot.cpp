@@ -3,13 +3,13 @@
 #include <fmt/format.h>
 
 #include <memory>
-#include <regex>
 
 #include "command/command.hpp"
 #include "machine/accelerator.hpp"
 #include "machine/check.hpp"
 #include "machine/console.hpp"
 #include "machine/firmware.hpp"
+#include "recipe/settings.hpp"
 #include "support/error.hpp"
 
 namespace vmimage::command {
@@ -34,16 +34,10 @@ struct Options {
 };
 
 std::map<std::string, std::string> parse_settings(const std::vector<std::string>& settings) {
-  static const std::regex variable("[A-Za-z_][A-Za-z0-9_]*");
   std::map<std::string, std::string> environment;
   for (const auto& setting : settings) {
-    const auto equals = setting.find('=');
-    const std::string key = setting.substr(0, equals);
-    if (equals == std::string::npos || !std::regex_match(key, variable))
-      throw invalid(fmt::format("'{}' is no setting", setting), "write --env NAME=VALUE");
-    if (setting.find('\n') != std::string::npos)
-      throw invalid(fmt::format("the value of '{}' holds a line break", key), "settings are one line each");
-    environment[key] = setting.substr(equals + 1);
+    const auto [key, value] = recipe::parse_setting(setting);
+    environment[key] = value;
   }
   return environment;
 }

@@ -12,6 +12,7 @@
 #include "inspect/image.hpp"
 #include "machine/firmware.hpp"
 #include "machine/health.hpp"
+#include "recipe/settings.hpp"
 #include "support/error.hpp"
 
 namespace vmimage::machine {
@@ -173,10 +174,8 @@ void Instance::make_disk(const Image& image) {
 }
 
 void Instance::write_settings() {
-  std::string text;
-  for (const auto& [key, value] : options_.environment)
-    text += key + "=" + value + "\n";
-  support::write_file_atomic(folder_.path() / "environment", text, 0600);
+  support::write_file_atomic(folder_.path() / "environment", recipe::settings_text(options_.environment),
+                             0600);
 }
 
 std::uint16_t Instance::host_port(const recipe::Port& port) {

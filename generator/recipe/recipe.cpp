@@ -6,6 +6,7 @@
 #include <regex>
 
 #include "format/format.hpp"
+#include "recipe/settings.hpp"
 #include "support/error.hpp"
 
 namespace vmimage::recipe {
@@ -19,7 +20,6 @@ const std::regex kName("[A-Za-z0-9][A-Za-z0-9._+-]{0,127}");
 const std::regex kUser("[a-z_][a-z0-9_-]{0,30}");                 // useradd(8)
 const std::regex kPackage("[a-z0-9][a-z0-9+.-]+(:[a-z0-9-]+)?");  // Debian Policy 5.6.7
 const std::regex kBase("debian:[a-z][a-z0-9-]*|minimal");
-const std::regex kVariable("[A-Za-z_][A-Za-z0-9_]*");
 
 constexpr std::size_t kLongestName = 256;  // std::regex recurses for each character
 
@@ -51,21 +51,6 @@ std::uint64_t read_size(Fields& fields, const std::string& key) {
 
 fs::path against(const fs::path& folder, const std::string& path) {
   return (folder / path).lexically_normal();
-}
-
-std::map<std::string, std::string> read_environment(Fields& fields) {
-  std::map<std::string, std::string> environment;
-  if (!fields.has("environment"))
-    return environment;
-  Fields variables = fields.object("environment");
-  for (const auto& item : fields.value("environment").items()) {
-    require(variables, item.key(), item.key(), kVariable, "name of an environment variable",
-            "use letters, digits and underscores");
-    environment[item.key()] = variables.string(item.key());
-    if (environment[item.key()].find_first_of(std::string("\n\0", 2)) != std::string::npos)
-      variables.fail(item.key(), "a value cannot hold a line break or a NUL");
-  }
-  return environment;
 }
 
 std::vector<FileEntry> read_files(Fields& fields, const fs::path& folder) {

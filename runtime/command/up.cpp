@@ -10,6 +10,7 @@
 #include "inspect/image.hpp"
 #include "machine/accelerator.hpp"
 #include "recipe/manifest.hpp"
+#include "recipe/settings.hpp"
 #include "supervisor/state.hpp"
 #include "support/error.hpp"
 #include "support/file.hpp"
@@ -49,9 +50,10 @@ void overlay(fleet::Spec& spec, const Options& options) {
     spec.driver = options.driver;
   if (!options.environment.empty())
     spec.environment.clear();
-  for (const auto& setting : options.environment)
-    spec.environment.insert_or_assign(fleet::parse_setting(setting).first,
-                                      fleet::parse_setting(setting).second);
+  for (const auto& setting : options.environment) {
+    const auto [key, value] = recipe::parse_setting(setting);
+    spec.environment[key] = value;
+  }
 }
 
 std::optional<fleet::Spec> spec_of(const fs::path& file) {

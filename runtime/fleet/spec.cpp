@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <regex>
 
+#include "recipe/settings.hpp"
 #include "support/error.hpp"
 #include "support/json.hpp"
 
@@ -18,7 +19,6 @@ using vmimage::support::json;
 namespace {
 
 const std::regex kName("[A-Za-z0-9]([A-Za-z0-9._-]{0,46}[A-Za-z0-9])?");
-const std::regex kVariable("[A-Za-z_][A-Za-z0-9_]*");
 constexpr std::uint64_t kLeastMemory = 64ull << 20;
 
 /// Runs a check that throws on its own and names the key that it is about.
@@ -29,28 +29,6 @@ auto about(const Fields& fields, const std::string& key, Check check) {
   } catch (const vmimage::support::Error& error) {
     fields.fail(key, error.what(), error.hint());
   }
-}
-
-void check_setting(const std::string& key, const std::string& value) {
-  if (!std::regex_match(key, kVariable))
-    throw invalid(fmt::format("'{}' is no name of an environment variable", key),
-                  "use letters, digits and underscores");
-  if (value.find_first_of(std::string("\n\0", 2)) != std::string::npos)
-    throw invalid(fmt::format("the value of '{}' holds a line break or a NUL", key),
-                  "give it in one line, encoded if need be");
-}
-
-std::map<std::string, std::string> read_environment(Fields& fields) {
-  std::map<std::string, std::string> environment;
-  if (!fields.has("environment"))
-    return environment;
-  Fields variables = fields.object("environment");
-  for (const auto& item : fields.value("environment").items()) {
-    const std::string value = variables.string(item.key());
-    about(variables, item.key(), [&] { check_setting(item.key(), value); });
-    environment[item.key()] = value;
-  }
-  return environment;
 }
 
 std::uint64_t read_memory(Fields& fields) {
@@ -79,7 +57,7 @@ Spec parse_spec(const std::string& text, const std::string& where, const fs::pat
     fields.fail("image", "is empty", "give the path of an image");
   spec.image = (folder / image).lexically_normal();
   spec.count = static_cast<int>(fields.integer("count", 0, kMaximumCount, 1));
-  spec.environment = read_environment(fields);
+  spec.environment = vmimage::recipe::read_environment(fields);
   if (fields.has("port"))
     spec.port = static_cast<std::uint16_t>(fields.integer("port", 1, 65535));
   if (fields.has("cpus"))
@@ -131,16 +109,6 @@ std::string default_name(const std::string& service) {
   while (!name.empty() && !alphanumeric(static_cast<unsigned char>(name.back())))
     name.pop_back();
   return name.empty() ? "fleet" : name;
-}
-
-std::pair<std::string, std::string> parse_setting(const std::string& text) {
-  const auto equals = text.find('=');
-  if (equals == std::string::npos)
-    throw invalid(fmt::format("'{}' is no setting", text), "write KEY=VALUE");
-  const std::string key = text.substr(0, equals);
-  const std::string value = text.substr(equals + 1);
-  check_setting(key, value);
-  return {key, value};
 }
 
 recipe::Size instance_size(const Spec& spec, const recipe::Size& image) {

@@ -41,9 +41,6 @@ void check_name(const std::string& name);
 /// A name made of what an image says its service is called.
 std::string default_name(const std::string& service);
 
-/// "K=V" as on the command line; throws Error{Usage}.
-std::pair<std::string, std::string> parse_setting(const std::string& text);
-
 /// The size of the fleet's instances.
 recipe::Size instance_size(const Spec& spec, const recipe::Size& image);
 

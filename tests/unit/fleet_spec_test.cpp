@@ -13,11 +13,14 @@
 #include <valijson/validator.hpp>
 
 #include "fleet/spec.hpp"
+#include "recipe/settings.hpp"
 #include "support/error.hpp"
 #include "support/file.hpp"
 
 namespace vmfleet::fleet {
 namespace {
+
+using vmimage::recipe::parse_setting;
 
 namespace fs = std::filesystem;
 using nlohmann::json;
@@ -121,6 +124,7 @@ TEST(FleetSpec, SettingsOfTheCommandLine) {
   EXPECT_EQ(std::pair(std::string("A"), std::string()), parse_setting("A="));
   for (const std::string wrong : {"A", "=b", "1A=b", "A B=c", "A=b\nc", ""})
     EXPECT_THROW(parse_setting(wrong), Error) << wrong;
+  EXPECT_THROW(parse_setting(std::string(1'000'000, 'A') + "=b"), Error) << "the name is too long to match";
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include "machine/accelerator.hpp"
 #include "machine/machine.hpp"
 #include "machine/qmp.hpp"
+#include "recipe/settings.hpp"
 #include "support/error.hpp"
 #include "support/file.hpp"
 #include "support/process.hpp"
@@ -34,13 +35,6 @@ std::string last_words(const fs::path& log) {
   while (!text.empty() && text.back() == '\n')
     text.pop_back();
   return text.substr(text.rfind('\n') + 1);
-}
-
-std::string settings_text(const std::map<std::string, std::string>& environment) {
-  std::string text;
-  for (const auto& [key, value] : environment)
-    text += fmt::format("{}={}\n", key, value);
-  return text;
 }
 
 /// QEMU's name of an image's format.
@@ -81,7 +75,7 @@ Running launch_machine(const Launch& launch) {
   fs::create_directories(launch.folder);
   fs::remove(launch.socket);
   fs::create_directories(launch.log.parent_path());
-  support::write_file_atomic(launch.folder / "settings", settings_text(launch.environment), 0600);
+  support::write_file_atomic(launch.folder / "settings", recipe::settings_text(launch.environment), 0600);
   make_overlay(launch);
   const pid_t pid = support::start_detached(command_line(launch), launch.folder / "qemu.log");
   const auto process = identify(pid);
