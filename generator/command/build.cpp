@@ -38,6 +38,10 @@ void build(const Options& options) {
   if (stem.find('/') != std::string::npos)
     throw support::invalid(fmt::format("'{}' is no file name", stem),
                            "--stem takes a name, --output a folder");
+  const fs::path manifest = options.output / (stem + ".json");
+  if (fs::exists(manifest) && fs::equivalent(manifest, options.recipe))
+    throw support::invalid(fmt::format("the manifest would replace the recipe '{}'", options.recipe.string()),
+                           "give another folder with --output, or another name with --stem");
   image::Built built;
   {
     support::Progress progress(options.quiet ? support::Progress::Mode::Quiet : support::Progress::detect());

@@ -39,7 +39,7 @@ void check_setting(const std::string& key, const std::string& value) {
 std::pair<std::string, std::string> parse_setting(const std::string& text) {
   const auto equals = text.find('=');
   if (equals == std::string::npos)
-    throw invalid(fmt::format("'{}' is no setting", text), "write NAME=VALUE");
+    throw invalid(fmt::format("'{}' is no setting", text), "write KEY=VALUE");
   const std::string key = text.substr(0, equals);
   const std::string value = text.substr(equals + 1);
   if (!is_variable(key))

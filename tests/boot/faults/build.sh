@@ -24,6 +24,15 @@ chmod +x "$work/text"
 refused "/usr/bin/hello" "s|\"source\": \"[^\"]*\"|\"source\": \"$work/text\"|"
 refused "no such file|does not exist|is not there" "s|\"source\": \"[^\"]*\"|\"source\": \"$work/absent\"|"
 
+# The manifest never replaces the recipe.
+mkdir "$work/same"
+name=$(jq -r .name "$recipe")
+cp "$recipe" "$work/same/$name.json"
+run 2 build "$work/same/$name.json" -o "$work/same"
+says err "^vmimage: the manifest would replace the recipe '.*/same/$name.json'"
+cmp "$recipe" "$work/same/$name.json"
+[ "$(ls -A "$work/same")" = "$name.json" ] || fail "files are there: $(ls -A "$work/same")"
+
 # An image that is there stays when its successor cannot be written.
 cp "$recipe" "$work/recipe.json"
 run 0 build "$work/recipe.json" -o "$work/out-folder" --stem full
