@@ -1,0 +1,60 @@
+#include "image/describe.hpp"
+
+#include <algorithm>
+
+#include "support/digest.hpp"
+
+namespace vmimage::image {
+
+using base::Base;
+using recipe::Recipe;
+
+namespace {
+
+std::vector<recipe::Package> all_packages(const Base& base) {
+  std::vector<recipe::Package> packages = base.packages;
+  packages.insert(packages.end(), base.kit.packages.begin(), base.kit.packages.end());
+  std::sort(packages.begin(), packages.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
+  return packages;
+}
+
+/// Over everything that the image's bytes follow from: what the manifest says, who owns what, and the time.
+std::string image_digest(const recipe::Manifest& manifest, const rootfs::Tree& tree, std::int64_t time) {
+  support::Digest digest;
+  digest.add(kImageVersion).add(std::to_string(time)).add(recipe::to_json(manifest));
+  for (const auto& [path, node] : tree)
+    digest.add(path)
+        .add(std::to_string(node.mode))
+        .add(node.owner)
+        .add(node.type == filesystem::NodeType::Symlink ? node.content : "");
+  return "sha256:" + digest.hex();
+}
+
+}  // namespace
+
+recipe::Manifest describe(const Recipe& recipe, const Base& base, std::uint64_t disk,
+                          const rootfs::Tree& tree, std::int64_t time) {
+  recipe::Manifest manifest;
+  manifest.name = recipe.name;
+  manifest.version = recipe.version;
+  manifest.base = recipe.base;
+  manifest.base_digest = "sha256:" + base.digest;
+  manifest.init = base.init;
+  manifest.service = recipe.service;
+  manifest.command = recipe.command;
+  manifest.environment = recipe.environment;
+  manifest.user = recipe.user;
+  manifest.ports = recipe.ports;
+  manifest.health = recipe.health;
+  manifest.size = recipe.size;
+  manifest.disk = disk;
+  manifest.formats = recipe.formats;
+  manifest.boot = {"sha256:" + base.kit.digest, base.kit.kernel_version, "/EFI/BOOT/BOOTX64.EFI",
+                   base::kernel_command_line()};
+  manifest.packages = all_packages(base);
+  manifest.files = rootfs::records(tree);
+  manifest.digest = image_digest(manifest, tree, time);
+  return manifest;
+}
+
+}  // namespace vmimage::image

@@ -1,0 +1,107 @@
+#include "image/resolve.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <fstream>
+#include <set>
+
+#include "rootfs/closure.hpp"
+#include "support/digest.hpp"
+#include "support/error.hpp"
+#include "support/file.hpp"
+#include "support/json.hpp"
+
+namespace vmimage::image {
+
+using base::Base;
+using base::Progress;
+using recipe::Recipe;
+using support::invalid;
+namespace fs = std::filesystem;
+
+namespace {
+
+/// VERSION_CODENAME of this machine (os-release(5)); empty when it has none.
+std::string host_suite() {
+  std::ifstream stream("/etc/os-release");
+  const std::string key = "VERSION_CODENAME=";
+  for (std::string line; std::getline(stream, line);)
+    if (line.starts_with(key))
+      return line.substr(key.size());
+  return {};
+}
+
+std::set<std::string> names_of(const std::vector<recipe::Package>& packages) {
+  std::set<std::string> names;
+  for (const auto& package : packages)
+    names.insert(package.name);
+  return names;
+}
+
+/// Libraries were linked on this machine: a base of another suite has other versions of them.
+void require_same_suite(const Base& base, const rootfs::Library& library) {
+  if (host_suite() != base.suite)
+    throw invalid(
+        fmt::format("failed to find '{}' in the base {}: the service was linked on '{}'", library.name,
+                    base.name, host_suite().empty() ? "another system" : host_suite()),
+        fmt::format("build on {}, link statically, or take the base 'minimal' or debian:{}", base.suite,
+                    host_suite()));
+}
+
+/// rootfs::owning_packages(), remembered for as long as no package is installed or removed: dpkg-query reads
+/// the file lists of all packages, which takes longer than the rest of what is done for a changed service.
+std::map<fs::path, std::string> known_owners(const cache::Cache& cache,
+                                             const std::vector<rootfs::Library>& libraries) {
+  const fs::path database = "/var/lib/dpkg/status";
+  std::error_code absent;
+  const auto changed = fs::last_write_time(database, absent).time_since_epoch().count();
+  if (absent)
+    return rootfs::owning_packages(libraries);
+  support::Digest key;
+  key.add(std::to_string(changed)).add(std::to_string(fs::file_size(database)));
+  for (const auto& library : libraries)
+    key.add(library.path.string());
+  const fs::path entry = cache.entry("owners", key.hex(), [&](const fs::path& folder) {
+    support::json owners = support::json::object();
+    for (const auto& [path, package] : rootfs::owning_packages(libraries))
+      owners[path.string()] = package;
+    support::write_file_atomic(folder / "owners.json", owners.dump());
+  });
+  std::map<fs::path, std::string> owners;
+  const auto known = support::parse_json(support::read_file(entry / "owners.json"), "owners.json");
+  for (const auto& [path, package] : known.items())
+    owners[path] = package;
+  return owners;
+}
+
+}  // namespace
+
+Base resolve(const cache::Cache& cache, const Recipe& recipe, rootfs::Tree& tree, const Progress& progress) {
+  const std::vector<rootfs::Library> libraries = rootfs::host_libraries(tree);
+  if (recipe.base == "minimal") {
+    rootfs::add_libraries(tree, libraries);
+    return base::open_base(cache, recipe.base, {}, recipe.mirror, progress);
+  }
+  const Base plain = base::open_base(cache, recipe.base, {}, recipe.mirror, progress);
+  const std::set<std::string> present = names_of(plain.packages);
+  std::set<std::string> wanted(recipe.packages.begin(), recipe.packages.end());
+  const auto owners = known_owners(cache, libraries);
+  std::vector<rootfs::Library> travelling;
+  for (const auto& library : libraries) {
+    const auto owner = owners.find(library.path);
+    if (owner == owners.end()) {
+      travelling.push_back(library);
+      continue;
+    }
+    require_same_suite(plain, library);
+    wanted.insert(owner->second);
+  }
+  rootfs::add_libraries(tree, travelling);
+  std::vector<std::string> missing;
+  std::set_difference(wanted.begin(), wanted.end(), present.begin(), present.end(),
+                      std::back_inserter(missing));
+  return missing.empty() ? plain : base::open_base(cache, recipe.base, missing, recipe.mirror, progress);
+}
+
+}  // namespace vmimage::image
