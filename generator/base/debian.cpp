@@ -4,22 +4,19 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <sstream>
 
-#include "base/apt.hpp"
 #include "base/base.hpp"
+#include "base/bootstrap.hpp"
+#include "base/dpkg.hpp"
 #include "guest/guest.hpp"
-#include "support/archive.hpp"
+#include "rootfs/tarball.hpp"
 #include "support/digest.hpp"
 #include "support/error.hpp"
 #include "support/file.hpp"
-#include "support/process.hpp"
 
 namespace vmimage::base {
 
-using filesystem::Attributes;
 using filesystem::Ext4;
-using filesystem::NodeType;
 using support::invalid;
 namespace fs = std::filesystem;
 
@@ -161,151 +158,6 @@ std::string suite_hint() {
   return "name a suite that the mirror has, like debian:bookworm";
 }
 
-/// mmdebstrap's complaint in terms of what the user wrote.
-[[noreturn]] void explain(const support::Error& error, const std::string& suite) {
-  const std::string text = std::string(error.what()) + "\n" + error.hint();
-  const auto quoted_after = [&](const std::string& phrase) -> std::string {
-    const auto at = text.find(phrase);
-    if (at == std::string::npos)
-      return {};
-    const auto end = text.find_first_of("\n\"' ", at + phrase.size());
-    return text.substr(at + phrase.size(), end - at - phrase.size());
-  };
-  for (const char* phrase : {"Unable to locate package ", "Couldn't find any package by regex '", "Package '",
-                             "No candidate version found for "})
-    if (const std::string package = quoted_after(phrase); !package.empty())
-      throw invalid(fmt::format("unknown package '{}': debian:{} does not have it", package, suite),
-                    "packages are those of Debian's main archive; look for it with apt-cache search");
-  throw error;
-}
-
-/// Installs packages into a tree of its own and writes it to `tar`: everything, or on top of `below`.
-void bootstrap(const std::string& suite, const std::vector<std::string>& sources,
-               const std::vector<std::string>& packages, const fs::path& below, const fs::path& tar,
-               const Progress& progress) {
-  std::vector<std::string> argv{"mmdebstrap",
-                                "--variant=custom",
-                                "--format=tar",
-                                "--skip=output/dev",
-                                "--architectures=amd64",
-                                fmt::format("--include={}", fmt::join(packages, ",")),
-                                "--aptopt=APT::Install-Recommends false",
-                                "--aptopt=Acquire::Languages none"};
-  for (const auto& filter : kPathFilters)
-    argv.push_back("--dpkgopt=" + filter);
-  if (below.empty())
-    argv.push_back(
-        "--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr");  // else a package with all of Perl does it
-  else
-    argv.push_back(fmt::format("--setup-hook=tar-in {} /", support::quote({below.string()})));
-  argv.insert(argv.end(), {suite, tar.string()});
-  argv.insert(argv.end(), sources.begin(), sources.end());
-  support::run_checked({.argv = argv,
-                        .environment = {{"SOURCE_DATE_EPOCH", "315532800"}},
-                        .on_line = [&](std::string_view line) {
-                          if (line.starts_with("I: "))
-                            progress(fmt::format("debian:{}: {}", suite, line.substr(3)));
-                        }});
-}
-
-/// The installed packages of dpkg's database (/var/lib/dpkg/status, deb-control(5)).
-std::vector<recipe::Package> parse_status(const std::string& status) {
-  std::vector<recipe::Package> packages;
-  recipe::Package package;
-  bool installed = false;
-  const auto finish = [&] {
-    if (installed && !package.name.empty())
-      packages.push_back(package);
-    package = {};
-    installed = false;
-  };
-  std::istringstream lines(status);
-  for (std::string line; std::getline(lines, line);) {
-    const auto value = [&](const char* field) { return line.substr(std::string(field).size()); };
-    if (line.empty())
-      finish();
-    else if (line.starts_with("Package: "))
-      package = {value("Package: "), "", "", "NOASSERTION"};
-    else if (line.starts_with("Version: "))
-      package.version = value("Version: ");
-    else if (line.starts_with("Architecture: "))
-      package.architecture = value("Architecture: ");
-    else if (line.starts_with("Status: "))
-      installed = line.ends_with(" installed");
-  }
-  finish();
-  return packages;
-}
-
-std::string status_of(const fs::path& tar) {
-  std::string status;
-  support::read_tar(tar, [&](support::ArchiveEntry& entry) {
-    if (entry.path() == "/var/lib/dpkg/status")
-      status = entry.content();
-  });
-  return status;
-}
-
-/// A root file system in the cache: root.tar, its digest, and the dpkg status file out of it.
-fs::path tree_entry(const cache::Cache& cache, const std::string& suite,
-                    const std::vector<std::string>& packages, const std::optional<std::string>& mirror,
-                    const fs::path& below, const Progress& progress) {
-  support::Digest key;
-  key.add(kDebianVersion).add(suite).add(mirror.value_or(""));
-  if (!below.empty())
-    key.add(support::read_file(below / "digest"));
-  for (const auto& list : {packages, kPathFilters})
-    for (const auto& word : list)
-      key.add(word);
-  return cache.entry("rootfs", key.hex(), [&](const fs::path& folder) {
-    const fs::path tar = folder / "root.tar";
-    try {
-      bootstrap(suite, apt_sources(suite, mirror), packages, below.empty() ? fs::path() : below / "root.tar",
-                tar, progress);
-    } catch (const support::Error& error) {
-      explain(error, suite);
-    }
-    support::write_file_atomic(folder / "status", status_of(tar));
-    support::write_file_atomic(folder / "digest", support::sha256_file(tar));
-  });
-}
-
-bool left_out(const std::string& path) {
-  static const std::vector<std::string> folders{
-      "/dev/",        "/proc/", "/sys/", "/run/", "/tmp/", "/var/cache/apt/", "/var/lib/apt/lists/",
-      "/var/log/apt/"};
-  return std::any_of(folders.begin(), folders.end(),
-                     [&](const auto& folder) { return path.starts_with(folder); });
-}
-
-void write_entry(Ext4& root, support::ArchiveEntry& entry) {
-  const std::string path = entry.path();
-  const Attributes attributes{.mode = entry.mode() & 07777u, .uid = entry.uid(), .gid = entry.gid()};
-  if (const std::string target = entry.hardlink(); !target.empty()) {
-    root.link(target, path);
-    return;
-  }
-  switch (entry.mode() & 0170000) {
-    case 0040000:
-      root.make_directory(path, attributes);
-      break;
-    case 0120000:
-      root.make_symlink(path, entry.symlink(), attributes);
-      break;
-    case 0100000:
-      root.write_file(path, attributes, entry.size(), [&] { return entry.next_block(); });
-      break;
-    case 0010000:
-      root.make_node(path, NodeType::Fifo, attributes);
-      break;
-    default:
-      return;  // devices are devtmpfs's matter; sockets belong to who listens
-  }
-  for (const auto& [name, value] : entry.xattrs())
-    if (!name.starts_with("system."))  // access control lists: tmpfiles.d(5) sets the few that there are
-      root.set_xattr(path, name, value);
-}
-
 /// The kernel's modules, where kmod looks for them: modules.dep(5).
 void write_modules(Ext4& root, const Kit& kit) {
   const fs::path source = kit.modules() / "lib";
@@ -336,13 +188,7 @@ void write_settings(Ext4& root) {
 }
 
 void populate_debian(Ext4& root, const fs::path& tar, const Kit& kit) {
-  support::read_tar(tar, [&](support::ArchiveEntry& entry) {
-    if (!left_out(entry.path()))
-      write_entry(root, entry);
-  });
-  for (const char* folder : {"/dev", "/proc", "/run", "/sys"})  // mount points
-    root.make_directory(folder, {.mode = 0755});
-  root.make_directory("/tmp", {.mode = 01777});
+  rootfs::write_tar(root, tar);
   write_modules(root, kit);
   write_settings(root);
 }
@@ -377,11 +223,13 @@ Base debian_base(const cache::Cache& cache, const std::string& suite,
   check_suite(suite);
   progress(fmt::format("base debian:{}: kernel and boot loaders", suite));
   const Kit kit = boot_kit(cache, suite, mirror);
-  fs::path entry = tree_entry(cache, suite, kPackages, mirror, {}, progress);
+  TreePlan plan{.suite = suite, .packages = kPackages, .mirror = mirror, .path_filters = kPathFilters};
+  fs::path entry = package_tree(cache, plan, progress);
   if (!packages.empty()) {
-    std::vector<std::string> sorted = packages;
-    std::sort(sorted.begin(), sorted.end());
-    entry = tree_entry(cache, suite, sorted, mirror, entry, progress);
+    plan.packages = packages;
+    std::sort(plan.packages.begin(), plan.packages.end());
+    plan.below = entry;
+    entry = package_tree(cache, plan, progress);
   }
   const fs::path tar = entry / "root.tar";
   return {.name = "debian:" + suite,
