@@ -116,7 +116,7 @@ std::vector<Partition> read_gpt(filesystem::BlockDevice& device, const std::stri
     if (first > last || last >= device.size() / kSector)
       throw none();
     partitions.push_back({read_name(entry + 56), read_guid(entry), read_guid(entry + 16), first * kSector,
-                          (last - first + 1) * kSector});
+                          (last - first + 1) * kSector, static_cast<int>(i) + 1});
   }
   return partitions;
 }

@@ -26,6 +26,7 @@ struct Partition {
   std::string uuid;
   std::uint64_t offset = 0;  ///< bytes
   std::uint64_t size = 0;    ///< bytes
+  int number = 0;            ///< its place in the table that was read, from 1
 };
 
 /// Writes a table with these partitions, and the protective MBR, to a raw disk file.
