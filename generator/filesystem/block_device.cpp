@@ -6,9 +6,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <string>
 
 #include "support/error.hpp"
+#include "support/json.hpp"
 #include "support/process.hpp"
 
 namespace vmimage::filesystem {
@@ -68,6 +70,21 @@ void RawFile::zero(std::uint64_t offset, std::uint64_t size) {
     throw_errno("write '" + path_.string() + "'");
 }
 
+std::vector<Extent> RawFile::data() {
+  std::vector<Extent> list;
+  const auto end = static_cast<off_t>(size());
+  for (off_t at = 0; at < end;) {
+    const off_t start = ::lseek(fd_, at, SEEK_DATA);
+    if (start < 0 && errno == ENXIO)
+      break;  // only a hole is left
+    at = start < 0 ? -1 : ::lseek(fd_, start, SEEK_HOLE);
+    if (at < 0)
+      throw_errno("read '" + path_.string() + "'");
+    list.push_back({static_cast<std::uint64_t>(start), static_cast<std::uint64_t>(at - start)});
+  }
+  return list;
+}
+
 void RawFile::flush() {}  // the page cache is enough: a finished file is synced before it gets its name
 
 struct NbdImage::State {
@@ -86,7 +103,34 @@ struct NbdImage::State {
   }
 };
 
-NbdImage::NbdImage(const fs::path& path, const std::string& format, DeviceAccess access)
+namespace {
+
+/// What QEMU calls an image that is a part of a file: a "json:" file name (qemu(1), "Device URL Syntax").
+std::string part_name(const fs::path& file, const std::string& format, Extent part) {
+  support::json node{{"driver", format},
+                     {"file",
+                      {{"driver", "raw"},
+                       {"offset", part.offset},
+                       {"size", part.size},
+                       {"file", {{"driver", "file"}, {"filename", file.string()}}}}}};
+  if (format != "raw")
+    node["backing"] = nullptr;
+  return "json:" + node.dump();
+}
+
+}  // namespace
+
+std::vector<std::string> qemu_image(const fs::path& path, const std::string& format, Extent part,
+                                    const std::string& format_option) {
+  const fs::path file = fs::absolute(path);
+  if (part.size != 0)
+    return {part_name(file, format, part)};
+  if (format.empty())
+    return {file.string()};
+  return {format_option + format, file.string()};
+}
+
+NbdImage::NbdImage(const fs::path& path, const std::string& format, DeviceAccess access, Extent part)
     : state_(std::make_unique<State>()) {
   if (!fs::exists(path))
     throw support::invalid("failed to open '" + path.string() + "': no such file");
@@ -98,8 +142,7 @@ NbdImage::NbdImage(const fs::path& path, const std::string& format, DeviceAccess
   if (!state_->handle)
     throw failure(std::string("failed to start libnbd: ") + nbd_get_error());
   const std::string program = server.string();
-  const std::string file = fs::absolute(path).string();
-  const std::string format_option = "--format=" + format;
+  const std::vector<std::string> image = qemu_image(path, format, part, "--format=");
   // Socket activation (nbd_connect_systemd_socket_activation(3)): libnbd makes the socket, so there is no
   // race and no name to clean up. cache=unsafe: a crash loses the file anyway, which has no name yet.
   std::vector<char*> argv;
@@ -107,8 +150,6 @@ NbdImage::NbdImage(const fs::path& path, const std::string& format, DeviceAccess
   const std::string cache = "--cache=unsafe", discard = "--discard=unmap", zeroes = "--detect-zeroes=unmap",
                     read_only = "--read-only";
   add(program);
-  if (!format.empty())
-    add(format_option);
   if (access == DeviceAccess::Write) {
     add(cache);
     add(discard);
@@ -116,8 +157,10 @@ NbdImage::NbdImage(const fs::path& path, const std::string& format, DeviceAccess
   } else {
     add(read_only);
   }
-  add(file);
+  for (const auto& word : image)
+    add(word);
   argv.push_back(nullptr);
+  nbd_add_meta_context(state_->handle, LIBNBD_CONTEXT_BASE_ALLOCATION);
   if (nbd_connect_systemd_socket_activation(state_->handle, argv.data()) == -1)
     throw support::invalid(
         fmt::format("failed to open '{}': it is no disk image that QEMU reads", path.string()),
@@ -167,6 +210,51 @@ void NbdImage::zero(std::uint64_t offset, std::uint64_t size) {
   in_requests(offset, size, [&](std::uint64_t from, std::size_t part) {
     state_->check(nbd_zero(state_->handle, part, from, 0), "write");
   });
+}
+
+namespace {
+
+/// What nbd_block_status(3) tells of: runs of the device from `at` on, one behind the other.
+struct Runs {
+  std::uint64_t at = 0;
+  std::vector<Extent> data;
+};
+
+int add_runs(void* user, const char* context, std::uint64_t offset, std::uint32_t* entries, std::size_t count,
+             int*) {
+  auto& runs = *static_cast<Runs*>(user);
+  if (std::string_view(context) != LIBNBD_CONTEXT_BASE_ALLOCATION || offset != runs.at)
+    return 0;
+  for (std::size_t i = 0; i + 1 < count; i += 2) {  // pairs: length, flags
+    const std::uint64_t length = entries[i];
+    if (!(entries[i + 1] & LIBNBD_STATE_ZERO)) {
+      if (!runs.data.empty() && runs.data.back().offset + runs.data.back().size == runs.at)
+        runs.data.back().size += length;
+      else
+        runs.data.push_back({runs.at, length});
+    }
+    runs.at += length;
+  }
+  return 0;
+}
+
+}  // namespace
+
+std::vector<Extent> NbdImage::data() {
+  constexpr std::uint64_t kMost = 2ull << 30;  // a length has 32 bits
+  if (nbd_can_meta_context(state_->handle, LIBNBD_CONTEXT_BASE_ALLOCATION) != 1)
+    return BlockDevice::data();
+  Runs runs;
+  for (const std::uint64_t end = size(); runs.at < end;) {
+    const std::uint64_t before = runs.at;
+    const nbd_extent_callback callback{.callback = add_runs, .user_data = &runs, .free = nullptr};
+    state_->check(nbd_block_status(state_->handle, std::min(end - before, kMost), before, callback, 0),
+                  "read");
+    if (runs.at == before)
+      throw failure(
+          fmt::format("failed to read '{}': QEMU does not say where its data is", state_->path.string()));
+  }
+  return runs.data;
 }
 
 void NbdImage::flush() {

@@ -6,8 +6,16 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <string>
+#include <vector>
 
 namespace vmimage::filesystem {
+
+/// A run of bytes of a device.
+struct Extent {
+  std::uint64_t offset = 0;
+  std::uint64_t size = 0;
+};
 
 class BlockDevice {
  public:
@@ -17,6 +25,8 @@ class BlockDevice {
   virtual void write(std::uint64_t offset, const void* data, std::size_t size) = 0;
   virtual void zero(std::uint64_t offset, std::uint64_t size) = 0;
   virtual void flush() = 0;
+  /// Where there is data, in order; what is between reads as zeroes. A device that cannot tell says "all".
+  virtual std::vector<Extent> data() { return {{0, size()}}; }
 };
 
 enum class DeviceAccess { Read, Write };
@@ -30,23 +40,34 @@ class RawFile : public BlockDevice {
   void write(std::uint64_t offset, const void* data, std::size_t size) override;
   void zero(std::uint64_t offset, std::uint64_t size) override;
   void flush() override;
+  std::vector<Extent> data() override;
 
  private:
   int fd_;
   std::filesystem::path path_;
 };
 
+/// The words that name an image on the command line of qemu-img (`format_option` "-f", say, is put before a
+/// format that is known) and qemu-nbd. `part`: as for NbdImage.
+std::vector<std::string> qemu_image(const std::filesystem::path& path, const std::string& format, Extent part,
+                                    const std::string& format_option);
+
 /// Any image that QEMU reads. qemu-nbd serves it on a private Unix socket, for us alone, and ends with us.
 class NbdImage : public BlockDevice {
  public:
   /// `format` empty: QEMU finds it out (only for reading). Throws Error{Usage} when the file is no image.
-  NbdImage(const std::filesystem::path& path, const std::string& format, DeviceAccess access);
+  NbdImage(const std::filesystem::path& path, const std::string& format, DeviceAccess access)
+      : NbdImage(path, format, access, {}) {}
+  /// `part`: where in the file the image is (in an archive, say), read-only; size 0: the whole file. An image
+  /// in a part is opened without a backing file, whatever it says about one.
+  NbdImage(const std::filesystem::path& path, const std::string& format, DeviceAccess access, Extent part);
   ~NbdImage() override;
   std::uint64_t size() const override;
   void read(std::uint64_t offset, void* data, std::size_t size) override;
   void write(std::uint64_t offset, const void* data, std::size_t size) override;
   void zero(std::uint64_t offset, std::uint64_t size) override;
   void flush() override;
+  std::vector<Extent> data() override;
   /// Flushes and waits until qemu-nbd has closed the image; afterwards the file is complete.
   void close();
 

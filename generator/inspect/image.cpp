@@ -8,6 +8,7 @@
 #include "filesystem/block_device.hpp"
 #include "filesystem/ext4.hpp"
 #include "format/format.hpp"
+#include "format/open.hpp"
 #include "support/error.hpp"
 #include "support/file.hpp"
 #include "support/process.hpp"
@@ -16,14 +17,13 @@ namespace vmimage::inspect {
 
 using filesystem::DeviceAccess;
 using filesystem::Ext4;
-using filesystem::NbdImage;
 using support::invalid;
 namespace fs = std::filesystem;
 
 namespace {
 
 /// The EFI system partition as a file, for mtools.
-void extract(NbdImage& device, const disk::Partition& partition, const fs::path& file) {
+void extract(filesystem::BlockDevice& device, const disk::Partition& partition, const fs::path& file) {
   support::write_file_atomic(file, "");
   fs::resize_file(file, partition.size);
   filesystem::RawFile output(file, DeviceAccess::Write);
@@ -39,9 +39,9 @@ void extract(NbdImage& device, const disk::Partition& partition, const fs::path&
 void extract_boot_files(const fs::path& image, const recipe::Manifest& manifest, const fs::path& folder) {
   const support::TempDir work;
   {
-    NbdImage device(image, "", DeviceAccess::Read);
-    const auto partitions = disk::read_gpt(device, image.string());
-    extract(device, disk::partition_of_type(partitions, disk::kEfiSystemType, image.string()),
+    const auto device = format::open_image(image);
+    const auto partitions = disk::read_gpt(*device, image.string());
+    extract(*device, disk::partition_of_type(partitions, disk::kEfiSystemType, image.string()),
             work.path() / "esp");
   }
   const fs::path uki = work.path() / "uki.efi";
@@ -81,10 +81,10 @@ fs::path image_of(const fs::path& path) {
 
 recipe::Manifest load_manifest(const fs::path& path) {
   const fs::path image = image_of(path);
-  NbdImage device(image, "", DeviceAccess::Read);
-  const auto partitions = disk::read_gpt(device, image.string());
+  const auto device = format::open_image(image);
+  const auto partitions = disk::read_gpt(*device, image.string());
   const auto& root = disk::partition_of_type(partitions, disk::kRootX8664Type, image.string());
-  const Ext4 files(device, root.offset, Ext4::Access::Read);
+  const Ext4 files(*device, root.offset, Ext4::Access::Read);
   if (!files.status(recipe::kManifestPath))
     throw invalid(
         fmt::format("'{}' was not made by vmimage: it has no {}", image.string(), recipe::kManifestPath),
