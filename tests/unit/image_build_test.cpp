@@ -319,7 +319,7 @@ TEST_F(BuildTest, InspectRefusesWhatIsNotOurs) {
   write_file_atomic(work / "alone.json", "{}");
   EXPECT_TRUE(contains(refused(work / "alone.json"), "there is none beside it"));
   write_file_atomic(work / "empty", "");
-  EXPECT_TRUE(contains(refused(work / "empty"), "has no GUID partition table"));
+  EXPECT_TRUE(contains(refused(work / "empty"), "it is empty"));
   write_file_atomic(work / "text", "just some text\n");
   EXPECT_TRUE(contains(refused(work / "text"), "has no GUID partition table"));
   // A disk made by the same means, but without a manifest.
