@@ -14,5 +14,6 @@ int main(int argc, char** argv) {
   vmimage::command::add_base(app);
   vmimage::command::add_cache(app);
   vmimage::command::add_convert(app);
+  vmimage::command::add_provision_inside(app);
   return vmimage::support::run_program(app, argc, argv);
 }

@@ -12,5 +12,6 @@ void add_inspect(CLI::App& app);
 void add_cache(CLI::App& app);
 void add_base(CLI::App& app);
 void add_convert(CLI::App& app);
+void add_provision_inside(CLI::App& app);  ///< not for people
 
 }  // namespace vmimage::command
