@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstring>
 #include <map>
+#include <set>
 #include <utility>
 
 #include "filesystem/block_device.hpp"
@@ -241,6 +242,12 @@ struct Ext4::State {
   void remove_entry(ext2_ino_t folder, const std::string& name, const std::string& path);
   std::vector<std::pair<std::string, ext2_ino_t>> entries(ext2_ino_t folder, const std::string& path) const;
   void replace_with(const std::string& path, ext2_ino_t& folder, std::string& name);
+  Status status_of(ext2_ino_t number, const std::string& path) const;
+  void read_inline(ext2_ino_t number, std::uint64_t size, const ContentSink& sink,
+                   const std::string& path) const;
+  void read_content(ext2_ino_t number, const ContentSink& sink, const std::string& path) const;
+  void walk(ext2_ino_t folder, const std::string& path, std::set<ext2_ino_t>& known,
+            const std::function<void(const Entry&)>& each) const;
 };
 
 Ext4::Ext4(BlockDevice& device, std::uint64_t offset, Access access, std::int64_t time)
@@ -432,11 +439,8 @@ void Ext4::State::replace_with(const std::string& path, ext2_ino_t& folder, std:
   remove_entry(folder, name, path);
 }
 
-std::optional<Status> Ext4::status(const std::string& path) const {
-  const ext2_ino_t number = state_->find(path);
-  if (!number)
-    return std::nullopt;
-  struct ext2_inode_large inode = state_->read_inode(number, path);
+Status Ext4::State::status_of(ext2_ino_t number, const std::string& path) const {
+  struct ext2_inode_large inode = read_inode(number, path);
   Status status{node_type(inode.i_mode),
                 {inode.i_mode & 07777u, inode_uid(inode), inode_gid(inode),
                  get_time(inode.i_mtime, inode.i_mtime_extra)},
@@ -445,24 +449,99 @@ std::optional<Status> Ext4::status(const std::string& path) const {
   if (status.type != NodeType::Symlink)
     return status;
   if (ext2fs_is_fast_symlink(reinterpret_cast<ext2_inode*>(&inode)))
-    status.target.assign(reinterpret_cast<const char*>(inode.i_block), inode.i_size);
-  else
-    status.target = read(path);
+    status.target.assign(reinterpret_cast<const char*>(inode.i_block),
+                         std::min<std::size_t>(inode.i_size, sizeof(inode.i_block)));
+  else if (status.size <= fs->blocksize)  // what a link can have: filesystems/ext4/ifork, "Symbolic Links"
+    read_content(
+        number, [&](std::string_view bytes) { status.target += bytes; }, path);
   return status;
 }
 
-void Ext4::read(const std::string& path, const std::function<void(std::string_view)>& sink) const {
-  const ext2_ino_t number = state_->require(path, "read");
+std::optional<Status> Ext4::status(const std::string& path) const {
+  const ext2_ino_t number = state_->find(path);
+  if (!number)
+    return std::nullopt;
+  return state_->status_of(number, path);
+}
+
+/// Content that is kept inside the inode, which libext2fs fills up with zeroes.
+void Ext4::State::read_inline(ext2_ino_t number, std::uint64_t size, const ContentSink& sink,
+                              const std::string& path) const {
   ext2_file_t file = nullptr;
-  state_->check(ext2fs_file_open(state_->fs, number, 0, &file), "read", path);
-  std::vector<char> buffer(1 << 20);
+  check(ext2fs_file_open(fs, number, 0, &file), "read", path);
+  std::vector<char> buffer(fs->blocksize);
   unsigned got = 0;
-  errcode_t problem = 0;
-  while (!(problem = ext2fs_file_read(file, buffer.data(), static_cast<unsigned>(buffer.size()), &got)) &&
-         got > 0)
-    sink({buffer.data(), got});
+  const errcode_t problem = ext2fs_file_read(
+      file, buffer.data(), static_cast<unsigned>(std::min<std::uint64_t>(size, buffer.size())), &got);
   ext2fs_file_close(file);
-  state_->check(problem, "read", path);
+  check(problem, "read", path);
+  sink({buffer.data(), std::min<std::uint64_t>(got, size)});
+}
+
+/// Neighbours on disk are read at once: a request to the device for each block would cost more than the
+/// copying.
+void Ext4::State::read_content(ext2_ino_t number, const ContentSink& sink, const std::string& path) const {
+  struct ext2_inode_large inode = read_inode(number, path);
+  if (inode.i_flags & EXT4_INLINE_DATA_FL)
+    return read_inline(number, EXT2_I_SIZE(&inode), sink, path);
+  auto* plain = reinterpret_cast<ext2_inode*>(&inode);
+  const std::uint64_t size = EXT2_I_SIZE(&inode), block_size = fs->blocksize;
+  const blk64_t blocks = (size + block_size - 1) / block_size;
+  const auto place = [&](blk64_t logical) {  // 0: a hole, or written to never
+    blk64_t physical = 0;
+    int flags = 0;
+    check(ext2fs_bmap2(fs, number, plain, nullptr, 0, logical, &flags, &physical), "read", path);
+    return (flags & BMAP_RET_UNINIT) ? 0 : physical;
+  };
+  std::vector<char> buffer;
+  blk64_t next = blocks ? place(0) : 0;
+  for (blk64_t logical = 0; logical < blocks;) {
+    support::check_interrupt();
+    const blk64_t physical = next;
+    blk64_t run = 1;
+    for (; logical + run < blocks && run * block_size < (1u << 20); ++run) {
+      next = place(logical + run);
+      if (next != (physical ? physical + run : 0))
+        break;
+    }
+    if (run * block_size >= (1u << 20) && logical + run < blocks)
+      next = place(logical + run);
+    buffer.resize(run * block_size);
+    if (physical)
+      check(io_channel_read_blk64(fs->io, physical, static_cast<int>(run), buffer.data()), "read", path);
+    else
+      std::fill(buffer.begin(), buffer.end(), '\0');
+    sink({buffer.data(), std::min<std::uint64_t>(buffer.size(), size - logical * block_size)});
+    logical += run;
+  }
+}
+
+void Ext4::read(const std::string& path, const ContentSink& sink) const {
+  state_->read_content(state_->require(path, "read"), sink, path);
+}
+
+void Ext4::read(const Entry& entry, const ContentSink& sink) const {
+  state_->read_content(entry.inode, sink, entry.path);
+}
+
+void Ext4::State::walk(ext2_ino_t folder, const std::string& path, std::set<ext2_ino_t>& known,
+                       const std::function<void(const Entry&)>& each) const {
+  support::check_interrupt();
+  if (!known.insert(folder).second)
+    throw failure(fmt::format("failed to list '{}' in the image: the folder is there twice", path),
+                  "the file system is damaged; e2fsck(8) repairs it");
+  for (const auto& [name, number] : entries(folder, path)) {
+    const std::string below = (path == "/" ? "" : path) + "/" + name;
+    const Entry entry{below, status_of(number, below), number};
+    each(entry);
+    if (entry.status.type == NodeType::Directory)
+      walk(number, below, known, each);
+  }
+}
+
+void Ext4::walk(const std::string& folder, const std::function<void(const Entry&)>& each) const {
+  std::set<ext2_ino_t> known;
+  state_->walk(state_->require(folder, "list"), folder, known, each);
 }
 
 std::string Ext4::read(const std::string& path) const {

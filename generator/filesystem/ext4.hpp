@@ -33,8 +33,17 @@ struct Status {
   std::string target;  ///< of a symbolic link
 };
 
+/// One node that Ext4::walk() comes by.
+struct Entry {
+  std::string path;
+  Status status;
+  std::uint32_t inode = 0;  ///< equal for hard links to one file
+};
+
 /// Gives the next bytes of a file's content; an empty view ends it.
 using ContentReader = std::function<std::string_view()>;
+/// Takes the next bytes of a file's content.
+using ContentSink = std::function<void(std::string_view)>;
 
 /// Formats `size` bytes at `offset` of a sparse file with mke2fs(8). All identifiers derive from `uuid`,
 /// all times are `time`, so that the same input gives the same bytes.
@@ -53,8 +62,14 @@ class Ext4 {
   /// Paths are absolute; symbolic links in the folders of a path are followed, the last part is not.
   std::optional<Status> status(const std::string& path) const;
   std::string read(const std::string& path) const;
-  void read(const std::string& path, const std::function<void(std::string_view)>& sink) const;
+  void read(const std::string& path, const ContentSink& sink) const;
   std::vector<std::string> list(const std::string& path) const;  ///< names, sorted, without . and ..
+  /// Calls `each` for all that is below a folder, names sorted, a folder before what it holds. Reads each
+  /// inode once and follows no links, so it is the way to look at many files. Throws Error{Failure} when a
+  /// folder is reached twice.
+  void walk(const std::string& folder, const std::function<void(const Entry&)>& each) const;
+  /// The content of a file that walk() came by.
+  void read(const Entry& entry, const ContentSink& sink) const;
 
   /// Each replaces what is there, except that a folder stays and gets the new attributes. Missing parents are
   /// made (root's, 0755). Throws Error{Failure}, naming the path; "no space left" says how much there was.
