@@ -7,11 +7,11 @@
 
 #include <array>
 #include <fstream>
-#include <regex>
 
 #include "inspect/image.hpp"
 #include "machine/firmware.hpp"
 #include "machine/health.hpp"
+#include "machine/serial.hpp"
 #include "recipe/settings.hpp"
 #include "support/error.hpp"
 
@@ -90,21 +90,6 @@ std::string host_name(const std::string& name) {
   while (!result.empty() && result.back() == '-')
     result.pop_back();
   return result.empty() ? "vm" : result;
-}
-
-std::string without_control(const std::string& text) {
-  static const std::regex control("\x1b(\\[[0-?]*[ -/]*[@-~]|[^\\[])|[\x01-\x08\x0b-\x1f\x7f]");
-  return std::regex_replace(text, control, std::string());
-}
-
-std::string last_lines(const std::string& log, int lines) {
-  const std::size_t window = 64 * 1024;
-  const std::string plain = without_control(log.size() > window ? log.substr(log.size() - window) : log);
-  const std::size_t end = plain.find_last_not_of(" \n") + 1;
-  std::size_t start = end;
-  while (start > 0 && !(plain[start - 1] == '\n' && --lines == 0))
-    --start;
-  return plain.substr(start, end - start);
 }
 
 Instance::Instance(const Image& image, const InstanceOptions& options, support::Child::Streams console)

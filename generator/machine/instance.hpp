@@ -40,12 +40,6 @@ struct InstanceOptions {
 /// What a host may be called (RFC 1123), made from any name.
 std::string host_name(const std::string& name);
 
-/// `text` without control sequences (ECMA-48), which would clear this terminal or move its cursor. Pure.
-std::string without_control(const std::string& text);
-
-/// The last lines of a serial log, without control sequences. Pure.
-std::string last_lines(const std::string& log, int lines);
-
 class Instance {
  public:
   /// Starts it with its serial console in the log, or on these descriptors when they are given.

@@ -9,7 +9,7 @@
 #include <memory>
 
 #include "command/fleet.hpp"
-#include "machine/instance.hpp"
+#include "machine/serial.hpp"
 #include "supervisor/events.hpp"
 #include "support/error.hpp"
 #include "support/json.hpp"

@@ -203,15 +203,5 @@ TEST(MachineNames, SerialLogsOfSeveral) {
   EXPECT_EQ(numbered("", 1, 2), "");
 }
 
-TEST(MachineSerial, LastLines) {
-  EXPECT_EQ(last_lines("", 3), "");
-  EXPECT_EQ(last_lines("one\r\ntwo\r\nthree\r\n\r\n", 2), "two\nthree");
-  EXPECT_EQ(last_lines("one\ntwo", 5), "one\ntwo");
-  EXPECT_EQ(last_lines("\x1b[2J\x1b[0mstart\x1b"
-                       "c\n\x1b[?7lon\x07\n",
-                       5),
-            "start\non");
-}
-
 }  // namespace
 }  // namespace vmimage::machine
