@@ -119,6 +119,14 @@ struct Member {
   bool sparse = false;
 };
 
+/// A member whose end is missing, as of a broken download, cannot be read in place.
+void require_whole(const Source& source) {
+  const std::uint64_t size = fs::file_size(source.image);
+  if (source.part.offset > size || source.part.size > size - source.part.offset)
+    throw invalid(fmt::format("'{}' ends before the disk in it does", source.image.string()),
+                  "it may be incomplete; fetch or make it again");
+}
+
 /// What a tar has, and the descriptor in it when it is an OVA.
 struct Contents {
   std::map<std::string, Member> members;
@@ -195,6 +203,7 @@ void find_in_tar(Source& source) {
     source.format = "gce";
     source.driver = "raw";
     source.part = raw->second.place;
+    require_whole(source);
     return;
   }
   const std::string disk = disk_of(read_ovf_disks(*contents.descriptor, name), name);
@@ -203,6 +212,7 @@ void find_in_tar(Source& source) {
     throw invalid(fmt::format("'{}' names the disk '{}', which is not in it", name, disk),
                   "it may be incomplete; fetch or make it again");
   source.part = member->second.place;
+  require_whole(source);
   std::string head(std::min<std::uint64_t>(source.part.size, 4), '\0');
   filesystem::RawFile(source.image, filesystem::DeviceAccess::Read)
       .read(source.part.offset, head.data(), head.size());

@@ -31,6 +31,12 @@ std::string absolute(const char* path) {
   return text;
 }
 
+/// libarchive's reason; it has none for some damage.
+std::string cause_of(archive* which) {
+  const char* cause = archive_error_string(which);
+  return cause ? cause : "it is damaged";
+}
+
 ssize_t append(archive*, void* output, const void* data, std::size_t size) {
   static_cast<std::string*>(output)->append(static_cast<const char*>(data), size);
   return static_cast<ssize_t>(size);
@@ -61,7 +67,7 @@ std::string write_cpio(const std::vector<Member>& members) {
     archive_entry_set_size(entry.get(), file ? static_cast<la_int64_t>(member.content.size()) : 0);
     if (archive_write_header(writer.get(), entry.get()) != ARCHIVE_OK ||
         (file && archive_write_data(writer.get(), member.content.data(), member.content.size()) < 0))
-      throw failure(std::string("failed to write a cpio archive: ") + archive_error_string(writer.get()));
+      throw failure(std::string("failed to write a cpio archive: ") + cause_of(writer.get()));
   }
   archive_write_close(writer.get());
   return output;
@@ -117,7 +123,7 @@ std::string_view ArchiveEntry::next_block() {
   buffer_.resize(1 << 18);
   const auto got = archive_read_data(reader_, buffer_.data(), buffer_.size());
   if (got < 0)
-    throw failure(std::string("failed to read an archive: ") + archive_error_string(reader_));
+    throw failure(std::string("failed to read an archive: ") + cause_of(reader_));
   return {buffer_.data(), static_cast<std::size_t>(got)};
 }
 
@@ -133,7 +139,7 @@ void read_tar(const fs::path& file, const std::function<void(ArchiveEntry&)>& ea
   archive_read_support_format_tar(reader.get());
   archive_read_support_filter_all(reader.get());
   const auto fail = [&] {
-    throw failure("failed to read '" + file.string() + "': " + archive_error_string(reader.get()));
+    throw failure("failed to read '" + file.string() + "': " + cause_of(reader.get()));
   };
   if (archive_read_open_filename(reader.get(), file.c_str(), 1 << 18) != ARCHIVE_OK)
     fail();

@@ -100,13 +100,14 @@ void check_name(const std::string& name) {
 }
 
 std::string default_name(const std::string& service) {
-  std::string name;
-  for (const char c : service)
-    name += std::regex_match(std::string(1, c), std::regex("[A-Za-z0-9._-]")) ? c : '-';
-  const auto alphanumeric = [](unsigned char c) { return std::isalnum(c) != 0; };
-  name.erase(name.begin(), std::find_if(name.begin(), name.end(), alphanumeric));
+  const auto alphanumeric = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0; };
+  const auto first = std::find_if(service.begin(), service.end(), alphanumeric);
+  std::string name(first, service.end());
   name.resize(std::min<std::size_t>(name.size(), 48));
-  while (!name.empty() && !alphanumeric(static_cast<unsigned char>(name.back())))
+  for (char& c : name)
+    if (!alphanumeric(c) && c != '.' && c != '_')
+      c = '-';
+  while (!name.empty() && !alphanumeric(name.back()))
     name.pop_back();
   return name.empty() ? "fleet" : name;
 }

@@ -115,6 +115,7 @@ TEST(FleetSpec, DefaultNamesAreNames) {
   EXPECT_EQ("g", default_name("g++"));
   EXPECT_EQ("fleet", default_name("+++"));
   EXPECT_EQ(48u, default_name(std::string(200, 'x')).size());
+  EXPECT_EQ(48u, default_name(std::string(50'000'000, 'x')).size()) << "of any length, at once";
   for (const std::string service : {"hello", "g++", "-x-", "a b", "ü", "", ".hidden"})
     EXPECT_NO_THROW(check_name(default_name(service))) << service;
 }
