@@ -1,0 +1,16 @@
+// Fleet specs (docs/vmfleet.md), which people write.
+#include "fleet/spec.hpp"
+#include "fuzz.hpp"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace vmimage;
+  using namespace vmfleet;
+  const std::string text = fuzz::text(data, size);
+  fuzz::accepted([&] {
+    const auto spec = fleet::parse_spec(text, "fleet.json", "/project");
+    fuzz::require(fleet::is_spec(text));
+    fuzz::require(fleet::parse_spec(fleet::to_json(spec), "written", "/") == spec);
+  });
+  fleet::check_name(fleet::default_name(text));
+  return 0;
+}
