@@ -85,6 +85,15 @@ std::vector<Extent> RawFile::data() {
   return list;
 }
 
+void RawFile::reserve(std::uint64_t offset, std::uint64_t size) {
+  if (::fallocate(fd_, 0, static_cast<off_t>(offset), static_cast<off_t>(size)) == 0)
+    return;
+  if (errno != EOPNOTSUPP)
+    throw_errno("write '" + path_.string() + "'");
+  if (this->size() < offset + size && ::ftruncate(fd_, static_cast<off_t>(offset + size)) != 0)
+    throw_errno("write '" + path_.string() + "'");
+}
+
 void RawFile::flush() {}  // the page cache is enough: a finished file is synced before it gets its name
 
 struct NbdImage::State {

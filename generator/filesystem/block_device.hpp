@@ -41,6 +41,9 @@ class RawFile : public BlockDevice {
   void zero(std::uint64_t offset, std::uint64_t size) override;
   void flush() override;
   std::vector<Extent> data() override;
+  /// Sets space aside (fallocate(2)), where the file system can: writing there is cheaper, and cannot fail
+  /// for want of space. The file grows when need be; what is new reads as zeroes.
+  void reserve(std::uint64_t offset, std::uint64_t size);
 
  private:
   int fd_;

@@ -7,7 +7,7 @@
 
 #include "disk/assemble.hpp"
 #include "disk/gpt.hpp"
-#include "filesystem/block_device.hpp"
+#include "filesystem/qcow2.hpp"
 #include "format/format.hpp"
 #include "image/describe.hpp"
 #include "image/program.hpp"
@@ -50,7 +50,7 @@ void ensure_user(Ext4& root, const Recipe& recipe) {
 /// Puts service, user and manifest into a copy of the base's disk.
 recipe::Manifest install(const fs::path& disk, const Recipe& recipe, const Base& base, std::uint64_t size,
                          rootfs::Tree tree) {
-  filesystem::NbdImage device(disk, "qcow2", filesystem::DeviceAccess::Write);
+  filesystem::Qcow2Image device(disk);
   const auto partitions = disk::read_gpt(device, disk.string());
   const auto& partition = disk::partition_of_type(partitions, disk::kRootX8664Type, disk.string());
   const std::int64_t time = image_time();
@@ -63,8 +63,7 @@ recipe::Manifest install(const fs::path& disk, const Recipe& recipe, const Base&
   recipe::Manifest manifest = describe(recipe, base, size, tree, time);
   rootfs::write(tree, root);
   root.write_file(recipe::kManifestPath, {.mode = 0644}, recipe::to_json(manifest));
-  root.close();
-  device.close();
+  root.close();  // flushes the device too
   return manifest;
 }
 

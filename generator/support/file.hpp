@@ -10,6 +10,8 @@ namespace vmimage::support {
 
 namespace fs = std::filesystem;
 
+class Checksum;
+
 /// The whole file; throws Error naming the path.
 std::string read_file(const fs::path& path);
 
@@ -47,8 +49,9 @@ class PendingFile {
 };
 
 /// Copies by reflink where the file system can, else only the data extents (sparse stays sparse).
-/// `to` is created or truncated. Throws Error.
-void copy_sparse(const fs::path& from, const fs::path& to);
+/// `to` is created or truncated. `checksum`: what the copied bytes are added to, holes as zeroes. Throws
+/// Error.
+void copy_sparse(const fs::path& from, const fs::path& to, Checksum* checksum = nullptr);
 
 /// Exclusive advisory lock on a file (flock), held until destruction; waits for it, interruptibly.
 class FileLock {
