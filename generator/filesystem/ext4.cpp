@@ -158,9 +158,12 @@ void format_ext4(const fs::path& file, std::uint64_t offset, std::uint64_t size,
                         .on_line = {}});
 }
 
+constexpr std::size_t kLongestPath = 4 * 4096;  // PATH_MAX is what programs can name at once (limits.h)
+
 struct Ext4::State {
   ext2_filsys fs = nullptr;
   std::int64_t time = 0;
+  std::set<ext2_ino_t> removing;              ///< folders whose content is being removed
   std::map<std::string, ext2_ino_t> folders;  ///< resolved parents: most files of a tree share them
 
   ~State() {
@@ -246,6 +249,7 @@ struct Ext4::State {
   void read_inline(ext2_ino_t number, std::uint64_t size, const ContentSink& sink,
                    const std::string& path) const;
   void read_content(ext2_ino_t number, const ContentSink& sink, const std::string& path) const;
+  void enter(ext2_ino_t folder, const std::string& path, std::set<ext2_ino_t>& known) const;
   void walk(ext2_ino_t folder, const std::string& path, std::set<ext2_ino_t>& known,
             const std::function<void(const Entry&)>& each) const;
 };
@@ -412,14 +416,27 @@ void Ext4::State::drop(ext2_ino_t number, const std::string& path) {
   ext2fs_inode_alloc_stats2(fs, number, -1, folder ? 1 : 0);
 }
 
+/// A folder is in one place, and paths have an end; in a damaged file system, or one made to harm, neither
+/// holds.
+void Ext4::State::enter(ext2_ino_t folder, const std::string& path, std::set<ext2_ino_t>& known) const {
+  if (path.size() > kLongestPath)
+    throw failure(
+        fmt::format("failed to go into '{}…' in the image: its path is too long", path.substr(0, 64)));
+  if (!known.insert(folder).second)
+    throw failure(fmt::format("failed to go into '{}' in the image: the folder is there twice", path),
+                  "the file system is damaged; e2fsck(8) repairs it");
+}
+
 void Ext4::State::remove_entry(ext2_ino_t folder, const std::string& name, const std::string& path) {
   ext2_ino_t number = 0;
   if (ext2fs_lookup(fs, folder, name.c_str(), static_cast<int>(name.size()), nullptr, &number))
     return;
   const struct ext2_inode_large inode = read_inode(number, path);
   if (LINUX_S_ISDIR(inode.i_mode)) {
+    enter(number, path, removing);
     for (const auto& entry : entries(number, path))
       remove_entry(number, entry.first, path + "/" + entry.first);
+    removing.erase(number);
     struct ext2_inode_large above = read_inode(folder, path);
     --above.i_links_count;  // the child's ".."
     write_inode(folder, above, path);
@@ -527,9 +544,7 @@ void Ext4::read(const Entry& entry, const ContentSink& sink) const {
 void Ext4::State::walk(ext2_ino_t folder, const std::string& path, std::set<ext2_ino_t>& known,
                        const std::function<void(const Entry&)>& each) const {
   support::check_interrupt();
-  if (!known.insert(folder).second)
-    throw failure(fmt::format("failed to list '{}' in the image: the folder is there twice", path),
-                  "the file system is damaged; e2fsck(8) repairs it");
+  enter(folder, path, known);
   for (const auto& [name, number] : entries(folder, path)) {
     const std::string below = (path == "/" ? "" : path) + "/" + name;
     const Entry entry{below, status_of(number, below), number};

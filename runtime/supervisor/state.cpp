@@ -81,6 +81,9 @@ Record parse_record(const json& document) {
 FleetState parse_fields(const json& document, const std::string& where) {
   FleetState state;
   const auto mode = std::find(kModes.begin(), kModes.end(), document.at("mode").get<std::string>());
+  if (mode == kModes.end())
+    throw support::failure(where + ": /mode: is none of running, stopped, removing",
+                           "it was not written by this vmfleet");
   state.mode = static_cast<Mode>(mode - kModes.begin());
   if (document.contains("current"))
     state.current = parse_deployment(document.at("current"), where);

@@ -172,6 +172,20 @@ TEST_F(Ext4Test, ABigFolderIsWhole) {
   EXPECT_EQ(3003, std::count(listing.begin(), listing.end(), '\n')) << "with . and .., and an empty line";
 }
 
+TEST_F(Ext4Test, AFolderThatHoldsItselfIsNoEndlessOne) {
+  change([](Ext4& root) { root.make_directory("/a/b", kFolder); });
+  const std::string place = fmt::format("{}?offset={}", disk().string(), kOffset);
+  run_checked({.argv = {"debugfs", "-w", "-R", "ln /a /a/b/again", place}});
+  look([](const Ext4& root) {
+    const auto error = error_of([&] { root.walk("/", [](const Entry&) {}); });
+    EXPECT_TRUE(contains(error.what(), "the folder is there twice")) << error.what();
+  });
+  change([](Ext4& root) {
+    const auto error = error_of([&] { root.remove("/a"); });
+    EXPECT_TRUE(contains(error.what(), "the folder is there twice")) << error.what();
+  });
+}
+
 TEST_F(Ext4Test, LinksOfAnyLength) {
   change([&](Ext4& root) {
     for (const std::size_t length : {1, 59, 60, 61, 255, 1000, 4095})

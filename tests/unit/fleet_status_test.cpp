@@ -80,6 +80,9 @@ TEST(FleetState, WhatIsWrittenIsReadAgain) {
   const std::string text = supervisor::to_json(state);
   EXPECT_EQ(text, supervisor::to_json(supervisor::parse_state(text, "state.json")));
   EXPECT_ANY_THROW(supervisor::parse_state(text.substr(0, text.size() / 2), "state.json"));
+  std::string other = text;
+  other.replace(other.find("stopped"), 7, "stapled");
+  EXPECT_ANY_THROW(supervisor::parse_state(other, "state.json"));
   EXPECT_ANY_THROW(supervisor::parse_state(R"({"version": 1})", "state.json"));
   EXPECT_ANY_THROW(supervisor::parse_state(R"({"version": 2})", "state.json"));
 }
