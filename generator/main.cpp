@@ -11,6 +11,9 @@ int main(int argc, char** argv) {
   vmimage::command::add_build(app);
   vmimage::command::add_boot(app);
   vmimage::command::add_inspect(app);
+  vmimage::command::add_ls(app);
+  vmimage::command::add_cat(app);
+  vmimage::command::add_cp(app);
   vmimage::command::add_base(app);
   vmimage::command::add_cache(app);
   vmimage::command::add_convert(app);

@@ -12,16 +12,18 @@ _vmimage() {
     --to) mapfile -t COMPREPLY < <(compgen -W "qcow2 raw vmdk vdi vhdx" -- "$word"); return ;;
     --tree) mapfile -t COMPREPLY < <(compgen -d -- "$word"); compopt -o filenames; return ;;
     -o | --output | --serial-log) mapfile -t COMPREPLY < <(compgen -f -- "$word"); compopt -o filenames; return ;;
-    --stem | --env | --memory | --cpus | --count | --timeout | --keep | --mirror) return ;;
+    --stem | --env | --memory | --cpus | --count | --timeout | --keep | --mirror | --partition) return ;;
   esac
   local words=
   if ((COMP_CWORD == 1)); then
-    words="build boot inspect convert base cache --help --version"
+    words="build boot inspect ls cat cp convert base cache --help --version"
   else
     case $command in
       build) words="--output --stem --tree --quiet --help" ;;
       boot) words="--firmware --bus --env --memory --cpus --check --count --timeout --serial-log --help" ;;
       inspect) words="--json --help" ;;
+      ls) words="-l --recursive --partition --json --help" ;;
+      cat | cp) words="--partition --help" ;;
       convert) words="--to --output --help" ;;
       base)
         if ((COMP_CWORD == 2)); then
@@ -41,7 +43,7 @@ _vmimage() {
   fi
   mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
   case $command in
-    build | boot | inspect | convert)
+    build | boot | inspect | ls | cat | cp | convert)
       if ((COMP_CWORD > 1)) && [[ $word != -* ]]; then
         mapfile -t COMPREPLY < <(compgen -f -- "$word")
         compopt -o filenames

@@ -1,11 +1,14 @@
 # fish completion for vmimage(1)
 
-set -l commands build boot inspect convert base cache
+set -l commands build boot inspect ls cat cp convert base cache
 complete -c vmimage -f -n __fish_use_subcommand -l help -d 'Show help'
 complete -c vmimage -f -n __fish_use_subcommand -l version -d 'Show the version'
 complete -c vmimage -f -n __fish_use_subcommand -a build -d 'Turn a recipe into an image'
 complete -c vmimage -f -n __fish_use_subcommand -a boot -d 'Start a throw-away instance'
 complete -c vmimage -f -n __fish_use_subcommand -a inspect -d 'Say what an image is'
+complete -c vmimage -f -n __fish_use_subcommand -a ls -d 'List the files in an image'
+complete -c vmimage -f -n __fish_use_subcommand -a cat -d 'Print files of an image'
+complete -c vmimage -f -n __fish_use_subcommand -a cp -d 'Copy files out of an image'
 complete -c vmimage -f -n __fish_use_subcommand -a convert -d 'Write an image in another format'
 complete -c vmimage -f -n __fish_use_subcommand -a base -d 'What images are made on'
 complete -c vmimage -f -n __fish_use_subcommand -a cache -d 'What was made once and is kept'
@@ -27,6 +30,11 @@ complete -c vmimage -n '__fish_seen_subcommand_from boot' -l timeout -x -d 'Seco
 complete -c vmimage -n '__fish_seen_subcommand_from boot' -l serial-log -r -d 'File for the serial log'
 
 complete -c vmimage -n '__fish_seen_subcommand_from inspect' -l json -d 'The whole manifest'
+
+complete -c vmimage -n '__fish_seen_subcommand_from ls' -s l -d 'With permissions, owners, size and time'
+complete -c vmimage -n '__fish_seen_subcommand_from ls' -s R -l recursive -d 'All that is below, too'
+complete -c vmimage -n '__fish_seen_subcommand_from ls' -l json -d 'As JSON'
+complete -c vmimage -n '__fish_seen_subcommand_from ls cat cp' -l partition -x -d 'Instead of the root'
 
 complete -c vmimage -n '__fish_seen_subcommand_from convert' -l to -x -a 'qcow2 raw vmdk vdi vhdx' -d 'Format'
 complete -c vmimage -n '__fish_seen_subcommand_from convert' -s o -l output -r -d 'File to write'

@@ -9,6 +9,9 @@ namespace vmimage::command {
 void add_build(CLI::App& app);
 void add_boot(CLI::App& app);
 void add_inspect(CLI::App& app);
+void add_ls(CLI::App& app);
+void add_cat(CLI::App& app);
+void add_cp(CLI::App& app);
 void add_cache(CLI::App& app);
 void add_base(CLI::App& app);
 void add_convert(CLI::App& app);

@@ -70,6 +70,10 @@ const Volume& find_root(filesystem::BlockDevice& device, const Layout& layout, c
   for (const auto& volume : layout.volumes)
     if (is_ext(volume) && holds_system(device, volume))
       return volume;
+  if (layout.table == Table::None && layout.volumes.front().filesystem.empty())
+    throw invalid(
+        fmt::format("'{}' is no disk image: it has neither a partition table nor a file system", name),
+        "check the path; it may be cut short or encrypted");
   throw invalid(fmt::format("failed to find the root file system of '{}': it has {}", name, describe(layout)),
                 "an ext4 file system with /etc/os-release or an init in it is needed");
 }

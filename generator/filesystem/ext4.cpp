@@ -547,6 +547,9 @@ void Ext4::State::walk(ext2_ino_t folder, const std::string& path, std::set<ext2
   enter(folder, path, known);
   for (const auto& [name, number] : entries(folder, path)) {
     const std::string below = (path == "/" ? "" : path) + "/" + name;
+    if (name.find_first_of(std::string("/\0", 2)) != std::string::npos)
+      throw failure(fmt::format("failed to list '{}' in the image: its name is no file name", below),
+                    "the file system is damaged; e2fsck(8) repairs it");
     const Entry entry{below, status_of(number, below), number};
     each(entry);
     if (entry.status.type == NodeType::Directory)

@@ -9,32 +9,18 @@
 #include "filesystem/ext4.hpp"
 #include "format/format.hpp"
 #include "format/open.hpp"
+#include "inspect/fat.hpp"
+#include "inspect/opened.hpp"
 #include "support/error.hpp"
 #include "support/file.hpp"
 #include "support/process.hpp"
 
 namespace vmimage::inspect {
 
-using filesystem::DeviceAccess;
-using filesystem::Ext4;
 using support::invalid;
 namespace fs = std::filesystem;
 
 namespace {
-
-/// The EFI system partition as a file, for mtools.
-void extract(filesystem::BlockDevice& device, const disk::Partition& partition, const fs::path& file) {
-  support::write_file_atomic(file, "");
-  fs::resize_file(file, partition.size);
-  filesystem::RawFile output(file, DeviceAccess::Write);
-  std::string buffer(4 << 20, '\0');
-  for (std::uint64_t at = 0; at < partition.size; at += buffer.size()) {
-    support::check_interrupt();
-    const auto part = std::min<std::uint64_t>(buffer.size(), partition.size - at);
-    device.read(partition.offset + at, buffer.data(), part);
-    output.write(at, buffer.data(), part);
-  }
-}
 
 void extract_boot_files(const fs::path& image, const recipe::Manifest& manifest, const fs::path& folder) {
   const support::TempDir work;
@@ -80,16 +66,14 @@ fs::path image_of(const fs::path& path) {
 }
 
 recipe::Manifest load_manifest(const fs::path& path) {
-  const fs::path image = image_of(path);
-  const auto device = format::open_image(image);
-  const auto partitions = disk::read_gpt(*device, image.string());
-  const auto& root = disk::partition_of_type(partitions, disk::kRootX8664Type, image.string());
-  const Ext4 files(*device, root.offset, Ext4::Access::Read);
-  if (!files.status(recipe::kManifestPath))
-    throw invalid(
-        fmt::format("'{}' was not made by vmimage: it has no {}", image.string(), recipe::kManifestPath),
-        "build it with 'vmimage build'");
-  return recipe::parse_manifest(files.read(recipe::kManifestPath), image.string());
+  Opened opened(path);
+  opened.files();  // says what there is instead of a root file system
+  auto manifest = opened.manifest();
+  if (!manifest)
+    throw invalid(fmt::format("'{}' was not made by vmimage: it has no {}", opened.path().string(),
+                              recipe::kManifestPath),
+                  "build it with 'vmimage build'");
+  return *manifest;
 }
 
 BootFiles boot_files(const fs::path& image, const recipe::Manifest& manifest) {

@@ -136,7 +136,7 @@ TEST_F(DiskRoot, IsOnNoDisk) {
   make_file(0);
   expect_invalid([&] { layout(); }, "it has 0 bytes");
   make_file(kMiB);
-  expect_invalid([&] { root(); }, "the whole disk (no known file system)");
+  expect_invalid([&] { root(); }, "neither a partition table nor a file system");
 }
 
 TEST_F(DiskRoot, IsCutOff) {

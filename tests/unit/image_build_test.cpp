@@ -321,7 +321,7 @@ TEST_F(BuildTest, InspectRefusesWhatIsNotOurs) {
   write_file_atomic(work / "empty", "");
   EXPECT_TRUE(contains(refused(work / "empty"), "it is empty"));
   write_file_atomic(work / "text", "just some text\n");
-  EXPECT_TRUE(contains(refused(work / "text"), "has no GUID partition table"));
+  EXPECT_TRUE(contains(refused(work / "text"), "is no disk image"));
   // A disk made by the same means, but without a manifest.
   disk::assemble_disk(
       {.size = 64 << 20, .seed = "x", .time = 315532800}, kit_, [](filesystem::Ext4&) {},
