@@ -7,32 +7,80 @@
 #include <string>
 #include <vector>
 
+#include "cache/cache.hpp"
+#include "recipe/lock.hpp"
+
 namespace vmimage::base {
 
-/// sources.list(5) lines for a suite: its main, updates and security archives. `mirror` replaces the host's.
-/// Throws Error{Usage} when the host has no Debian archive configured and no mirror is given.
-std::vector<std::string> apt_sources(const std::string& suite, const std::optional<std::string>& mirror);
+/// A release of a distribution, as bases name it: "debian:bookworm".
+struct Suite {
+  std::string vendor;  ///< "debian" | "ubuntu"
+  std::string name;    ///< "bookworm"
+
+  std::string title() const { return vendor + ":" + name; }
+};
+
+/// sources.list(5) lines for a suite: its main, updates and security archives. `mirror` replaces the host's;
+/// options in brackets may precede it, as in sources.list(5). Throws Error{Usage} when the host has no
+/// archive of this distribution configured and no mirror is given.
+std::vector<std::string> apt_sources(const Suite& suite, const std::optional<std::string>& mirror);
 
 /// Pure part of the above: `targets` is the output of apt-get indextargets with "$(REPO_URI) $(RELEASE)".
-std::vector<std::string> sources_for_suite(const std::string& targets, const std::string& suite);
+std::vector<std::string> sources_for_suite(const std::string& targets, const Suite& suite);
 
-/// An apt of our own, in a temporary folder.
-class Apt {
+/// One line of sources.list(5), taken apart.
+struct SourceLine {
+  std::string options;  ///< "[…]" or empty
+  std::string root;     ///< URI, without a slash at its end
+  std::string release;  ///< "bookworm-security"
+};
+SourceLine parse_source(const std::string& line);
+
+/// What the archives of a suite offer, as this machine saw it last: apt's lists, in the cache's folder
+/// "index". They are fetched when they are not there, or refresh() is called; everything else works without
+/// network.
+class Index {
  public:
-  Apt(const std::vector<std::string>& sources, const std::filesystem::path& folder);
+  Index(const cache::Cache& cache, const Suite& suite, const std::optional<std::string>& mirror);
+
+  /// Fetches the lists again. Throws Error; the old ones stay then.
+  void refresh();
+  /// Names this state of the archives: 64 hexadecimal digits. Fetches the lists when there are none.
+  std::string digest();
+  /// What the archives said of themselves.
+  std::vector<recipe::ArchiveState> archives();
+
+  /// The newest version of these packages with all that they depend on, sorted by name. Throws Error{Usage}
+  /// for a package that is not there, or cannot be installed together with the others.
+  std::vector<recipe::Pin> closure(const std::vector<std::string>& packages);
+  /// The newest version of each of these packages by itself, in the order asked for.
+  std::vector<recipe::Pin> newest(const std::vector<std::string>& packages);
   /// The package that a metapackage depends on, e.g. linux-image-cloud-amd64 →
   /// linux-image-6.1.0-56-cloud-amd64.
   std::string dependency_like(const std::string& package, const std::string& prefix);
-  /// Downloads packages; returns the .deb files, in the order asked for.
-  std::vector<std::filesystem::path> download(const std::vector<std::string>& packages);
 
  private:
   std::string run(std::vector<std::string> argv) const;
+  void require();
+  void set_archives(std::vector<recipe::Pin>& pins) const;
   std::filesystem::path folder_;
+  std::filesystem::path lock_;
+  Suite suite_;
+  std::optional<std::string> mirror_;
+  bool checked_ = false;
 };
 
-/// One field of a .deb's control file (deb-control(5)).
-std::string deb_field(const std::filesystem::path& deb, const std::string& field);
+/// Pure parts of Index: the output of apt-get(8) --print-uris, where each URI lies below one of the `roots`,
+/// which becomes the pin's archive until set_archive() finds the release in the output of apt-cache(8)
+/// madison, "name | version | URI release/component …".
+std::vector<recipe::Pin> parse_uris(const std::string& output, const std::vector<std::string>& roots);
+void set_archive(recipe::Pin& pin, const std::string& madison);
+
+/// Downloads files by apt's own ways (transports, proxies, credentials), each checked against its SHA-256, to
+/// `folder`, where each is named by its SHA-256. What could not be had, is not there afterwards; returns why.
+std::string apt_download(const std::vector<std::string>& sources, const std::vector<recipe::Pin>& pins,
+                         const std::filesystem::path& folder);
+
 void deb_extract(const std::filesystem::path& deb, const std::filesystem::path& folder);
 
 }  // namespace vmimage::base

@@ -9,12 +9,11 @@
 #include <vector>
 
 #include "base/kit.hpp"
+#include "base/packages.hpp"
 #include "filesystem/ext4.hpp"
 #include "recipe/manifest.hpp"
 
 namespace vmimage::base {
-
-using Progress = std::function<void(const std::string&)>;  ///< one line about what is done now
 
 struct Base {
   std::string name;                       ///< as in the recipe
@@ -23,19 +22,20 @@ struct Base {
   std::string digest;                     ///< of its content, 64 hexadecimal digits
   std::vector<recipe::Package> packages;  ///< without the kit's
   Kit kit;
-  std::uint64_t default_disk = 0;                   ///< bytes
+  std::string lock_digest = {};    ///< of the lock that it was made by, "sha256:…"; empty: none
+  std::uint64_t default_disk = 0;  ///< bytes
   std::function<void(filesystem::Ext4&)> populate;  ///< writes it into an empty root file system
 };
 
-/// Opens or makes a base with these packages on top. Throws Error{Usage} for a package that is not known.
+/// Opens or makes a base with these packages on top; with a lock exactly those of the lock. Throws
+/// Error{Usage} for a package that is not known.
 Base open_base(const cache::Cache& cache, const std::string& name, const std::vector<std::string>& packages,
-               const std::optional<std::string>& mirror, const Progress& progress);
+               const PackageOrigin& origin, const Progress& progress);
 
 /// The kinds behind open_base().
 Base debian_base(const cache::Cache& cache, const std::string& suite,
-                 const std::vector<std::string>& packages, const std::optional<std::string>& mirror,
+                 const std::vector<std::string>& packages, const PackageOrigin& origin,
                  const Progress& progress);
-Base minimal_base(const cache::Cache& cache, const std::optional<std::string>& mirror,
-                  const Progress& progress);
+Base minimal_base(const cache::Cache& cache, const PackageOrigin& origin, const Progress& progress);
 
 }  // namespace vmimage::base

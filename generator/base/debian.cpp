@@ -215,24 +215,40 @@ void check_suite(const std::string& suite) {
     throw invalid(fmt::format("unknown Debian suite '{}'", suite), suite_hint());
 }
 
+bool by_name(const recipe::Pin& a, const recipe::Pin& b) {
+  return a.name < b.name;
+}
+
+bool includes(const std::vector<recipe::Pin>& all, const std::vector<recipe::Pin>& some) {
+  return std::all_of(some.begin(), some.end(), [&](const recipe::Pin& pin) {
+    return std::find(all.begin(), all.end(), pin) != all.end();
+  });
+}
+
 }  // namespace
 
 Base debian_base(const cache::Cache& cache, const std::string& suite,
-                 const std::vector<std::string>& packages, const std::optional<std::string>& mirror,
+                 const std::vector<std::string>& packages, const PackageOrigin& origin,
                  const Progress& progress) {
   check_suite(suite);
-  progress(fmt::format("base debian:{}: kernel and boot loaders", suite));
-  const Kit kit = boot_kit(cache, suite, mirror);
-  TreePlan plan{.suite = suite, .packages = kPackages, .mirror = mirror, .path_filters = kPathFilters};
-  fs::path entry = package_tree(cache, plan, progress);
-  if (!packages.empty()) {
-    plan.packages = packages;
-    std::sort(plan.packages.begin(), plan.packages.end());
-    plan.below = entry;
-    entry = package_tree(cache, plan, progress);
-  }
+  const std::string name = "debian:" + suite;
+  progress("base " + name);
+  const Packages source(cache, {"debian", suite}, origin);
+  const Kit kit = boot_kit(cache, source, progress);
+  const std::vector<recipe::Pin> base = source.base(kPackages);
+  const std::vector<recipe::Pin> all = source.with(kPackages, packages);
+  const auto tree = [&](const std::vector<recipe::Pin>& pins, const fs::path& below) {
+    return package_tree(cache, {name, pins, below, kPathFilters}, source, progress);
+  };
+  std::vector<recipe::Pin> added;
+  std::set_difference(all.begin(), all.end(), base.begin(), base.end(), std::back_inserter(added), by_name);
+  // What is added may have apt choose otherwise in the base as well: then there is no common layer.
+  const bool layered = added.size() + base.size() == all.size() && includes(all, base);
+  const fs::path entry = added.empty() ? tree(base, {})
+                         : layered     ? tree(added, tree(base, {}))
+                                       : tree(all, {});
   const fs::path tar = entry / "root.tar";
-  return {.name = "debian:" + suite,
+  return {.name = name,
           .suite = suite,
           .init = "systemd",
           .digest = content_digest(entry, kit),

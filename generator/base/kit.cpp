@@ -23,7 +23,9 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr const char* kKitVersion = "2";  // raise when the kit's content changes shape
+constexpr const char* kKitVersion = "3";  // raise when the kit's content changes shape
+
+constexpr char kKernelPrefix[] = "linux-image-";
 
 const std::vector<std::string> kInitrdModules{
     "virtio",     "virtio_ring", "virtio_pci_modern_dev", "virtio_pci_legacy_dev",
@@ -107,24 +109,30 @@ void make_module_tree(const fs::path& modules, const std::string& version, const
   run_checked({.argv = {"depmod", "-b", output.string(), version}});
 }
 
-support::json package_json(const fs::path& deb) {
-  return {{"name", deb_field(deb, "Package")},
-          {"version", deb_field(deb, "Version")},
-          {"architecture", deb_field(deb, "Architecture")}};
+/// The package that has the kernel; the one that only depends on the newest has no version in its name.
+const recipe::Pin& kernel_of(const std::vector<recipe::Pin>& pins) {
+  const auto kernel = std::find_if(pins.begin(), pins.end(), [](const recipe::Pin& pin) {
+    return pin.name.starts_with(kKernelPrefix) && pin.name.size() > std::size(kKernelPrefix) &&
+           std::isdigit(static_cast<unsigned char>(pin.name[std::size(kKernelPrefix) - 1]));
+  });
+  if (kernel == pins.end())
+    throw support::invalid("failed to find a kernel among the packages for booting",
+                           "make the lock again: vmimage base lock");
+  return *kernel;
 }
 
-void make_kit(const std::string& suite, const std::optional<std::string>& mirror, const fs::path& folder) {
+void make_kit(const std::vector<recipe::Pin>& pins, const std::vector<fs::path>& debs,
+              const fs::path& folder) {
   const support::TempDir work;
-  Apt apt(apt_sources(suite, mirror), work.path() / "apt");
-  const std::string kernel_package = apt.dependency_like("linux-image-cloud-amd64", "linux-image-");
-  const std::vector<std::string> names{kernel_package, "busybox-static", "systemd-boot-efi", "grub-pc-bin"};
+  const std::string kernel_package = kernel_of(pins).name;
   const fs::path tree = work.path() / "tree";
   support::json packages = support::json::array();
-  for (const auto& deb : apt.download(names)) {
-    deb_extract(deb, tree);
-    packages.push_back(package_json(deb));
+  for (std::size_t i = 0; i < pins.size(); ++i) {
+    deb_extract(debs[i], tree);
+    packages.push_back(
+        {{"name", pins[i].name}, {"version", pins[i].version}, {"architecture", pins[i].architecture}});
   }
-  const std::string version = kernel_package.substr(std::string("linux-image-").size());
+  const std::string version = kernel_package.substr(std::string(kKernelPrefix).size());
   const fs::path modules = merged(tree, fs::path("lib/modules") / version);
   fs::copy(tree / "boot" / ("vmlinuz-" + version), folder / "vmlinuz");
   fs::copy(merged(tree, "bin/busybox"), folder / "busybox");
@@ -163,20 +171,28 @@ const std::vector<std::string>& minimal_modules() {
   return names;
 }
 
-std::string kit_key(const std::string& suite, const std::optional<std::string>& mirror) {
-  return support::Digest()
-      .add(kKitVersion)
-      .add(suite)
-      .add(mirror.value_or(""))
-      .add(kernel_command_line())
-      .add(guest::file("initrd-init"))
-      .hex();
+const std::vector<std::string>& kit_packages() {
+  static const std::vector<std::string> names{"linux-image-cloud-amd64>linux-image-", "busybox-static",
+                                              "systemd-boot-efi", "grub-pc-bin"};
+  return names;
 }
 
-Kit boot_kit(const cache::Cache& cache, const std::string& suite, const std::optional<std::string>& mirror) {
-  const std::string key = kit_key(suite, mirror);
+std::string kit_key(const std::vector<recipe::Pin>& pins) {
+  support::Digest digest;
+  digest.add(kKitVersion).add(kernel_command_line()).add(guest::file("initrd-init"));
+  for (const auto& pin : pins)
+    digest.add(pin.name).add(pin.version).add(pin.sha256);
+  return digest.hex();
+}
+
+Kit boot_kit(const cache::Cache& cache, const Packages& packages, const Progress& progress) {
+  const std::vector<recipe::Pin> pins = packages.boot(kit_packages());
   Kit kit;
-  kit.folder = cache.entry("kit", key, [&](const fs::path& folder) { make_kit(suite, mirror, folder); });
+  kit.folder = cache.entry("kit", kit_key(pins), [&](const fs::path& folder) {
+    const std::vector<fs::path> debs = packages.fetch(pins, progress);
+    progress("kernel and boot loaders");
+    make_kit(pins, debs, folder);
+  });
   const std::string text = support::read_file(kit.folder / "kit.json");
   const auto description = support::parse_json(text, "kit.json");
   kit.digest = support::sha256(text);  // versions of its packages, and digests of what was made of them

@@ -3,10 +3,10 @@
 // and shared by every base and image of that suite.
 
 #include <filesystem>
-#include <optional>
 #include <string>
 #include <vector>
 
+#include "base/packages.hpp"
 #include "cache/cache.hpp"
 #include "recipe/manifest.hpp"
 
@@ -31,11 +31,14 @@ struct Kit {
 /// What every image's own loaders tell its kernel.
 std::string kernel_command_line();
 
-/// Its key in the cache, where its kind is "kit".
-std::string kit_key(const std::string& suite, const std::optional<std::string>& mirror);
+/// The packages that it is taken from, as Packages::boot() takes them.
+const std::vector<std::string>& kit_packages();
 
-/// From the cache, or made: downloads about 30 MB. Throws Error.
-Kit boot_kit(const cache::Cache& cache, const std::string& suite, const std::optional<std::string>& mirror);
+/// Its key in the cache, where its kind is "kit".
+std::string kit_key(const std::vector<recipe::Pin>& pins);
+
+/// From the cache, or made out of its packages (about 30 MB). Throws Error.
+Kit boot_kit(const cache::Cache& cache, const Packages& packages, const Progress& progress);
 
 /// Modules that the minimal base loads itself, in this order.
 const std::vector<std::string>& minimal_modules();

@@ -85,10 +85,9 @@ std::string content_digest(const Kit& kit) {
 
 }  // namespace
 
-Base minimal_base(const cache::Cache& cache, const std::optional<std::string>& mirror,
-                  const Progress& progress) {
-  progress("base minimal: kernel and busybox");
-  const Kit kit = boot_kit(cache, kSuite, mirror);
+Base minimal_base(const cache::Cache& cache, const PackageOrigin& origin, const Progress& progress) {
+  progress("base minimal");
+  const Kit kit = boot_kit(cache, Packages(cache, {"debian", kSuite}, origin), progress);
   return {.name = "minimal",
           .suite = kSuite,
           .init = "busybox",

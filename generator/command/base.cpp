@@ -20,7 +20,7 @@ void build(const std::string& name, const std::optional<std::string>& mirror) {
     support::Progress progress(support::Progress::detect());
     const base::Progress report = [&](const std::string& line) { progress.step(line); };
     const cache::Cache cache;
-    const base::Base base = base::open_base(cache, name, {}, mirror, report);
+    const base::Base base = base::open_base(cache, name, {}, {.mirror = mirror, .lock = nullptr}, report);
     image::base_disk(cache, base, base.default_disk, report);
     digest = base.digest;
   }

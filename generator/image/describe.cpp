@@ -39,6 +39,7 @@ recipe::Manifest describe(const Recipe& recipe, const Base& base, std::uint64_t 
   manifest.version = recipe.version;
   manifest.base = recipe.base;
   manifest.base_digest = "sha256:" + base.digest;
+  manifest.lock_digest = base.lock_digest;
   manifest.init = base.init;
   manifest.service = recipe.service;
   manifest.command = recipe.command;

@@ -75,15 +75,30 @@ std::map<fs::path, std::string> known_owners(const cache::Cache& cache,
   return owners;
 }
 
+base::PackageOrigin package_origin(const Recipe& recipe) {
+  base::PackageOrigin origin{.mirror = recipe.mirror, .lock = nullptr};
+  if (recipe.lock)
+    origin.lock = std::make_shared<const recipe::Lock>(read_lock(*recipe.lock));
+  return origin;
+}
+
 }  // namespace
 
+recipe::Lock read_lock(const fs::path& file) {
+  if (!fs::is_regular_file(file))
+    throw invalid(fmt::format("failed to read the lock '{}': no such file", file.string()),
+                  "make it: vmimage base lock");
+  return recipe::parse_lock(support::read_file(file), file.string());
+}
+
 Base resolve(const cache::Cache& cache, const Recipe& recipe, rootfs::Tree& tree, const Progress& progress) {
+  const base::PackageOrigin origin = package_origin(recipe);
   const std::vector<rootfs::Library> libraries = rootfs::host_libraries(tree);
   if (recipe.base == "minimal") {
     rootfs::add_libraries(tree, libraries);
-    return base::open_base(cache, recipe.base, {}, recipe.mirror, progress);
+    return base::open_base(cache, recipe.base, {}, origin, progress);
   }
-  const Base plain = base::open_base(cache, recipe.base, {}, recipe.mirror, progress);
+  const Base plain = base::open_base(cache, recipe.base, {}, origin, progress);
   const std::set<std::string> present = names_of(plain.packages);
   std::set<std::string> wanted(recipe.packages.begin(), recipe.packages.end());
   const auto owners = known_owners(cache, libraries);
@@ -101,7 +116,7 @@ Base resolve(const cache::Cache& cache, const Recipe& recipe, rootfs::Tree& tree
   std::vector<std::string> missing;
   std::set_difference(wanted.begin(), wanted.end(), present.begin(), present.end(),
                       std::back_inserter(missing));
-  return missing.empty() ? plain : base::open_base(cache, recipe.base, missing, recipe.mirror, progress);
+  return missing.empty() ? plain : base::open_base(cache, recipe.base, missing, origin, progress);
 }
 
 }  // namespace vmimage::image

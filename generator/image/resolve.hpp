@@ -3,6 +3,7 @@
 
 #include "base/base.hpp"
 #include "cache/cache.hpp"
+#include "recipe/lock.hpp"
 #include "recipe/recipe.hpp"
 #include "rootfs/tree.hpp"
 
@@ -12,5 +13,8 @@ namespace vmimage::image {
 /// Error{Usage} when the tree's programs were linked on another suite than the base's.
 base::Base resolve(const cache::Cache& cache, const recipe::Recipe& recipe, rootfs::Tree& tree,
                    const base::Progress& progress);
+
+/// Reads a lock. Throws Error{Usage} when it is not there or not right.
+recipe::Lock read_lock(const std::filesystem::path& file);
 
 }  // namespace vmimage::image

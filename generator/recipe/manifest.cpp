@@ -46,6 +46,7 @@ Manifest parse_manifest(const std::string& text, const std::string& where) {
   manifest.digest = fields.string("digest");
   manifest.base = fields.string("base");
   manifest.base_digest = fields.string("base_digest");
+  manifest.lock_digest = fields.string("lock_digest", "");
   manifest.init = fields.string("init");
   manifest.service = fields.string("service");
   manifest.command = fields.strings("command");
@@ -74,30 +75,32 @@ std::string to_json(const Manifest& manifest) {
   json ports = json::array();
   for (const auto& port : manifest.ports)
     ports.push_back(to_string(port));
-  const json document{{"version", kManifestVersion},
-                      {"name", manifest.name},
-                      {"image_version", manifest.version},
-                      {"digest", manifest.digest},
-                      {"base", manifest.base},
-                      {"base_digest", manifest.base_digest},
-                      {"init", manifest.init},
-                      {"service", manifest.service},
-                      {"command", manifest.command},
-                      {"environment", manifest.environment},
-                      {"user", manifest.user},
-                      {"ports", ports},
-                      {"health", to_string(manifest.health)},
-                      {"cpus", manifest.size.cpus},
-                      {"memory", manifest.size.memory},
-                      {"disk", manifest.disk},
-                      {"formats", manifest.formats},
-                      {"boot",
-                       {{"digest", manifest.boot.digest},
-                        {"kernel_version", manifest.boot.kernel_version},
-                        {"image", manifest.boot.image},
-                        {"command_line", manifest.boot.command_line}}},
-                      {"packages", packages_json(manifest.packages)},
-                      {"files", files_json(manifest.files)}};
+  json document{{"version", kManifestVersion},
+                {"name", manifest.name},
+                {"image_version", manifest.version},
+                {"digest", manifest.digest},
+                {"base", manifest.base},
+                {"base_digest", manifest.base_digest},
+                {"init", manifest.init},
+                {"service", manifest.service},
+                {"command", manifest.command},
+                {"environment", manifest.environment},
+                {"user", manifest.user},
+                {"ports", ports},
+                {"health", to_string(manifest.health)},
+                {"cpus", manifest.size.cpus},
+                {"memory", manifest.size.memory},
+                {"disk", manifest.disk},
+                {"formats", manifest.formats},
+                {"boot",
+                 {{"digest", manifest.boot.digest},
+                  {"kernel_version", manifest.boot.kernel_version},
+                  {"image", manifest.boot.image},
+                  {"command_line", manifest.boot.command_line}}},
+                {"packages", packages_json(manifest.packages)},
+                {"files", files_json(manifest.files)}};
+  if (!manifest.lock_digest.empty())
+    document["lock_digest"] = manifest.lock_digest;
   // A file's name may be any bytes, and JSON is UTF-8: what is not gets U+FFFD.
   return document.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
 }

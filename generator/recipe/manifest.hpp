@@ -40,6 +40,7 @@ struct Manifest {
   std::string digest;       ///< "sha256:…" over everything that went in
   std::string base;         ///< "debian:bookworm"
   std::string base_digest;  ///< "sha256:…"
+  std::string lock_digest;  ///< "sha256:…" of the lock that it was made by; empty: none
   std::string init;         ///< "systemd" | "busybox"
   std::string service;
   std::vector<std::string> command;

@@ -149,6 +149,8 @@ Recipe parse_recipe(const std::string& text, const std::string& where, const fs:
   read_formats(fields, recipe);
   if (fields.has("mirror"))
     recipe.mirror = read_line(fields, "mirror", 4096);
+  if (fields.has("lock"))
+    recipe.lock = against(folder, read_line(fields, "lock", 4096));
   if (recipe.base == "minimal" && !recipe.packages.empty())
     fields.fail("packages", "the base 'minimal' has no package manager",
                 "use a debian base, or leave the packages out");

@@ -37,7 +37,8 @@ struct Recipe {
   Size size;
   std::optional<std::uint64_t> disk;  ///< bytes of the whole disk; absent: the base's default
   std::vector<std::string> formats = {"qcow2"};
-  std::optional<std::string> mirror;  ///< package mirror; absent: the host's own
+  std::optional<std::string> mirror;          ///< package mirror; absent: the host's own
+  std::optional<std::filesystem::path> lock;  ///< the packages' exact versions (recipe/lock.hpp)
 };
 
 /// Parses and checks one recipe; relative paths are against `folder`. Throws Error{Usage} that starts with

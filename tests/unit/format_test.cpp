@@ -87,8 +87,9 @@ TEST(SourcesForSuite, AreWhereTheHostHasItsOwnFrom) {
   EXPECT_EQ((Lines{"deb http://archive.example/debian trixie main",
                    "deb http://archive.example/debian trixie-updates main",
                    "deb http://security.example/debian-security trixie-security main"}),
-            sources_for_suite(targets, "trixie"));
-  EXPECT_EQ((Lines{"deb http://archive.example/debian sid main"}), sources_for_suite(targets, "sid"));
+            sources_for_suite(targets, {"debian", "trixie"}));
+  EXPECT_EQ((Lines{"deb http://archive.example/debian sid main"}),
+            sources_for_suite(targets, {"debian", "sid"}));
 }
 
 TEST(SourcesForSuite, OtherArchivesAreLeftAlone) {
@@ -96,14 +97,27 @@ TEST(SourcesForSuite, OtherArchivesAreLeftAlone) {
                    "deb http://a.example/debian bookworm-updates main"}),
             sources_for_suite("https://packages.example/product stable\nhttp://a.example/debian bookworm\n"
                               "http://b.example/debian bookworm-backports\n",
-                              "bookworm"));
-  EXPECT_TRUE(sources_for_suite("https://packages.example/product stable\n", "bookworm").empty());
-  EXPECT_TRUE(sources_for_suite("", "bookworm").empty());
+                              {"debian", "bookworm"}));
+  EXPECT_TRUE(sources_for_suite("https://packages.example/product stable\n", {"debian", "bookworm"}).empty());
+  EXPECT_TRUE(sources_for_suite("", {"debian", "bookworm"}).empty());
+}
+
+TEST(SourcesForSuite, UbuntuHasAllInOneArchive) {
+  EXPECT_EQ((Lines{"deb http://archive.example/ubuntu noble main universe",
+                   "deb http://archive.example/ubuntu noble-updates main universe",
+                   "deb http://archive.example/ubuntu noble-security main universe"}),
+            sources_for_suite("http://archive.example/ubuntu/ jammy\nhttp://archive.example/ubuntu/ "
+                              "jammy-security\n",
+                              {"ubuntu", "noble"}));
 }
 
 TEST(AptSources, AMirrorReplacesTheHosts) {
-  EXPECT_EQ((Lines{"deb http://mirror.example/debian bookworm main"}),
-            apt_sources("bookworm", "http://mirror.example/debian/"));
+  EXPECT_EQ((Lines{"deb http://mirror.example/debian bookworm main",
+                   "deb http://mirror.example/debian bookworm-updates main",
+                   "deb http://mirror.example/debian bookworm-security main"}),
+            apt_sources({"debian", "bookworm"}, "http://mirror.example/debian/"));
+  EXPECT_EQ("deb [trusted=yes] file:/srv/archive noble main universe",
+            apt_sources({"ubuntu", "noble"}, "[trusted=yes] file:/srv/archive").at(0));
 }
 
 }  // namespace

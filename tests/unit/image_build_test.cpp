@@ -37,6 +37,8 @@ class BuildTest : public testing::Test {
     ::setenv("VMIMAGE_CACHE", cache_.root().c_str(), 1);
     ::unsetenv("SOURCE_DATE_EPOCH");
     kit_ = plant_tiny_kit(cache_);
+    recipe_.lock = folder_.path() / "lock.json";
+    write_file_atomic(*recipe_.lock, recipe::to_json(tiny_lock()));
     fs::create_directories(folder_.path() / "stage/usr/bin");
     write_file_atomic(program(), "#!/bin/sh\nexec sleep 1000\n", 0755);
     recipe_.name = "orders-vm";

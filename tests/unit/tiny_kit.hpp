@@ -3,12 +3,15 @@
 // read back, not to boot.
 
 #include <filesystem>
+#include <memory>
 #include <string>
 
 #include "base/kit.hpp"
+#include "base/packages.hpp"
 #include "cache/cache.hpp"
 #include "disk/uki.hpp"
 #include "expect.hpp"
+#include "recipe/lock.hpp"
 #include "support/archive.hpp"
 #include "support/file.hpp"
 
@@ -59,10 +62,28 @@ inline void make_tiny_kit(const std::filesystem::path& folder) {
       R"({"kernel_version": "6.1.0-tiny", "packages": [{"name": "linux-tiny", "version": "1", "architecture": "amd64"}]})");
 }
 
-/// The minimal base then finds its kit in the cache and downloads nothing.
+/// A lock for the minimal base whose packages nobody has.
+inline recipe::Lock tiny_lock() {
+  recipe::Lock lock;
+  lock.base = "minimal";
+  for (const char* name : {"busybox-static", "grub-pc-bin", "linux-image-6.1.0-tiny",
+                           "linux-image-cloud-amd64", "systemd-boot-efi"})
+    lock.boot_packages.push_back({.name = name,
+                                  .version = "1",
+                                  .architecture = "amd64",
+                                  .sha256 = std::string(64, 'a'),
+                                  .size = 1,
+                                  .file = "pool/tiny.deb",
+                                  .archive = "bookworm"});
+  return lock;
+}
+
+/// The minimal base with tiny_lock() then finds its kit in the cache and downloads nothing.
 inline base::Kit plant_tiny_kit(const cache::Cache& cache) {
-  cache.entry("kit", base::kit_key("bookworm", {}), make_tiny_kit);
-  return base::boot_kit(cache, "bookworm", {});
+  const recipe::Lock lock = tiny_lock();
+  cache.entry("kit", base::kit_key(lock.boot_packages), make_tiny_kit);
+  const base::PackageOrigin origin{.mirror = {}, .lock = std::make_shared<const recipe::Lock>(lock)};
+  return base::boot_kit(cache, base::Packages(cache, {"debian", "bookworm"}, origin), [](const auto&) {});
 }
 
 }  // namespace vmimage
