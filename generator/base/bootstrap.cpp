@@ -17,7 +17,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr const char* kTreeVersion = "3";  // raise when the same packages give another tree
+constexpr const char* kTreeVersion = "4";  // raise when the same packages give another tree
 constexpr const char* kWork = ".vmimage";
 
 std::string lines(const std::vector<std::string>& list) {
