@@ -12,10 +12,11 @@
 #include "base/apt.hpp"
 #include "cache/cache.hpp"
 #include "recipe/lock.hpp"
+#include "support/progress.hpp"
 
 namespace vmimage::base {
 
-using Progress = std::function<void(const std::string&)>;  ///< one line about what is done now
+using Progress = support::Report;  ///< what is done now
 
 /// What a recipe says about where packages come from.
 struct PackageOrigin {

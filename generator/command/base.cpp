@@ -18,7 +18,7 @@ void build(const std::string& name, const std::optional<std::string>& mirror) {
   std::string digest;
   {
     support::Progress progress(support::Progress::detect());
-    const base::Progress report = [&](const std::string& line) { progress.step(line); };
+    const base::Progress report = progress.report();
     const cache::Cache cache;
     const base::Base base = base::open_base(cache, name, {}, {.mirror = mirror, .lock = nullptr}, report);
     image::base_disk(cache, base, base.default_disk, report);

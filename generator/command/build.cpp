@@ -45,8 +45,7 @@ void build(const Options& options) {
   image::Built built;
   {
     support::Progress progress(options.quiet ? support::Progress::Mode::Quiet : support::Progress::detect());
-    built = image::build_image(recipe, options.output, stem, cache::Cache(),
-                               [&](const std::string& line) { progress.step(line); });
+    built = image::build_image(recipe, options.output, stem, cache::Cache(), progress.report());
   }
   if (options.quiet)
     return;

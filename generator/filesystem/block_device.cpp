@@ -112,31 +112,16 @@ struct NbdImage::State {
   }
 };
 
-namespace {
-
-/// What QEMU calls an image that is a part of a file: a "json:" file name (qemu(1), "Device URL Syntax").
-std::string part_name(const fs::path& file, const std::string& format, Extent part) {
+std::string qemu_part(const fs::path& file, const std::string& format, Extent part) {
   support::json node{{"driver", format},
                      {"file",
                       {{"driver", "raw"},
                        {"offset", part.offset},
                        {"size", part.size},
-                       {"file", {{"driver", "file"}, {"filename", file.string()}}}}}};
+                       {"file", {{"driver", "file"}, {"filename", fs::absolute(file).string()}}}}}};
   if (format != "raw")
     node["backing"] = nullptr;
   return "json:" + node.dump();
-}
-
-}  // namespace
-
-std::vector<std::string> qemu_image(const fs::path& path, const std::string& format, Extent part,
-                                    const std::string& format_option) {
-  const fs::path file = fs::absolute(path);
-  if (part.size != 0)
-    return {part_name(file, format, part)};
-  if (format.empty())
-    return {file.string()};
-  return {format_option + format, file.string()};
 }
 
 NbdImage::NbdImage(const fs::path& path, const std::string& format, DeviceAccess access, Extent part)
@@ -151,7 +136,8 @@ NbdImage::NbdImage(const fs::path& path, const std::string& format, DeviceAccess
   if (!state_->handle)
     throw failure(std::string("failed to start libnbd: ") + nbd_get_error());
   const std::string program = server.string();
-  const std::vector<std::string> image = qemu_image(path, format, part, "--format=");
+  const std::string file = part.size ? qemu_part(path, format, part) : fs::absolute(path).string();
+  const std::string format_option = "--format=" + format;
   // Socket activation (nbd_connect_systemd_socket_activation(3)): libnbd makes the socket, so there is no
   // race and no name to clean up. cache=unsafe: a crash loses the file anyway, which has no name yet.
   std::vector<char*> argv;
@@ -159,6 +145,8 @@ NbdImage::NbdImage(const fs::path& path, const std::string& format, DeviceAccess
   const std::string cache = "--cache=unsafe", discard = "--discard=unmap", zeroes = "--detect-zeroes=unmap",
                     read_only = "--read-only";
   add(program);
+  if (!format.empty() && part.size == 0)
+    add(format_option);
   if (access == DeviceAccess::Write) {
     add(cache);
     add(discard);
@@ -166,8 +154,7 @@ NbdImage::NbdImage(const fs::path& path, const std::string& format, DeviceAccess
   } else {
     add(read_only);
   }
-  for (const auto& word : image)
-    add(word);
+  add(file);
   argv.push_back(nullptr);
   nbd_add_meta_context(state_->handle, LIBNBD_CONTEXT_BASE_ALLOCATION);
   if (nbd_connect_systemd_socket_activation(state_->handle, argv.data()) == -1)

@@ -50,10 +50,9 @@ class RawFile : public BlockDevice {
   std::filesystem::path path_;
 };
 
-/// The words that name an image on the command line of qemu-img (`format_option` "-f", say, is put before a
-/// format that is known) and qemu-nbd. `part`: as for NbdImage.
-std::vector<std::string> qemu_image(const std::filesystem::path& path, const std::string& format, Extent part,
-                                    const std::string& format_option);
+/// How qemu-img and qemu-nbd name an image that is a part of a file: a "json:" file name (qemu(1), "Device
+/// URL Syntax"). It is opened without a backing file, whatever it says about one.
+std::string qemu_part(const std::filesystem::path& file, const std::string& format, Extent part);
 
 /// Any image that QEMU reads. qemu-nbd serves it on a private Unix socket, for us alone, and ends with us.
 class NbdImage : public BlockDevice {

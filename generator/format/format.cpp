@@ -2,46 +2,51 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
+#include "format/writers.hpp"
 #include "support/error.hpp"
 #include "support/json.hpp"
-#include "support/process.hpp"
 
 namespace vmimage::format {
 
 const std::vector<Format>& all() {
   static const std::vector<Format> formats{
-      {"qcow2", ".qcow2", "qcow2", ""},
-      {"raw", ".raw", "raw", ""},
-      {"vmdk", ".vmdk", "vmdk", "subformat=streamOptimized"},  // what VMware and VirtualBox import
-      {"vdi", ".vdi", "vdi", ""},
-      {"vhdx", ".vhdx", "vhdx", "subformat=dynamic"}};
+      {"qcow2", ".qcow2", "QEMU, OpenStack", write_qcow2},
+      {"qcow2-zstd", ".zstd.qcow2", "the same, compressed for transport", write_qcow2_zstd},
+      {"raw", ".raw", "everything; sparse", write_raw},
+      {"vmdk", ".vmdk", "VMware; streamOptimized", write_vmdk},
+      {"ova", ".ova", "VMware, VirtualBox: the disk and its machine", write_ova},
+      {"vdi", ".vdi", "VirtualBox", write_vdi},
+      {"vhd", ".vhd", "Azure; fixed size", write_vhd},
+      {"vhdx", ".vhdx", "Hyper-V", write_vhdx},
+      {"gce", ".gce.tar.gz", "Google Compute Engine", write_gce},
+      {"raw.gz", ".raw.gz", "DigitalOcean", write_raw_gz}};
   return formats;
 }
 
+std::string names() {
+  std::string text;
+  for (const auto& format : all())
+    text += (text.empty() ? "" : ", ") + format.name;
+  return text;
+}
+
 const Format& find(const std::string& name) {
-  std::vector<std::string> names;
+  std::vector<std::string> known;
   for (const auto& format : all()) {
     if (format.name == name)
       return format;
-    names.push_back(format.name);
+    known.push_back(format.name);
   }
-  const std::string guess = support::nearest(name, names);
+  const std::string guess = support::nearest(name, known);
   throw support::invalid(fmt::format("unknown format '{}'", name),
-                         guess.empty() ? fmt::format("known are {}", fmt::join(names, ", "))
-                                       : fmt::format("did you mean '{}'?", guess));
+                         guess.empty() ? "known are " + names() : fmt::format("did you mean '{}'?", guess));
 }
 
-void convert(const std::filesystem::path& from, const std::string& from_driver, const Format& format,
-             const std::filesystem::path& to) {
-  std::vector<std::string> argv{"qemu-img", "convert", "-O", format.driver};
-  if (!from_driver.empty())
-    argv.insert(argv.end(), {"-f", from_driver});
-  if (!format.options.empty())
-    argv.insert(argv.end(), {"-o", format.options});
-  argv.insert(argv.end(), {from.string(), to.string()});
-  support::run_checked({.argv = argv});
+void convert(const Source& source, const Format& format, const Description& about,
+             const std::filesystem::path& to, const Meter& meter) {
+  const auto disk = open_image(source);
+  const Meter quiet = [](std::uint64_t, std::uint64_t) {};
+  format.write({source, *disk, about, to, meter ? meter : quiet});
 }
 
 }  // namespace vmimage::format

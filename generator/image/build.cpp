@@ -8,8 +8,8 @@
 #include "disk/assemble.hpp"
 #include "disk/gpt.hpp"
 #include "filesystem/qcow2.hpp"
-#include "format/format.hpp"
 #include "image/describe.hpp"
+#include "image/formats.hpp"
 #include "image/program.hpp"
 #include "image/resolve.hpp"
 #include "rootfs/service.hpp"
@@ -116,18 +116,15 @@ Built build_image(const Recipe& recipe, const fs::path& folder, const std::strin
   const recipe::Manifest manifest = install(image.path(), recipe, base, size, std::move(tree));
 
   Built built{{output(".qcow2")}, manifest};
-  std::vector<std::unique_ptr<support::PendingFile>> others;
-  for (const auto& name : recipe.formats) {
-    const format::Format& format = format::find(name);
-    if (name == "qcow2")
-      continue;
-    progress("format " + name);
-    others.push_back(std::make_unique<support::PendingFile>(output(format.extension)));
-    format::convert(image.path(), "qcow2", format, others.back()->path());
-    built.files.push_back(output(format.extension));
-  }
-  for (const auto& other : others)
-    other->commit();
+  std::vector<Target> targets;
+  for (const auto& name : recipe.formats)
+    if (name != "qcow2") {
+      const format::Format& format = format::find(name);
+      targets.push_back({&format, output(format.extension)});
+      built.files.push_back(targets.back().file);
+    }
+  if (!targets.empty())
+    write_formats(format::find_disk(image.path()), describe(manifest), targets, progress);
   image.commit();
   support::write_file_atomic(output(".json"), recipe::to_json(manifest));
   built.files.push_back(output(".json"));

@@ -163,6 +163,7 @@ class Pump {
   Pump(const Command& command, pid_t child, int in_fd, int out_fd, int err_fd)
       : input_(command.input),
         lines_(command.on_line),
+        output_(command.on_output),
         child_(static_cast<int>(::syscall(SYS_pidfd_open, child, 0))),
         fds_{in_fd, out_fd, err_fd} {
     if (child_ < 0)
@@ -202,7 +203,12 @@ class Pump {
       if (polls[0].revents)
         write_input();
       if (polls[1].revents)
-        read_into(1, [&](std::string_view bytes) { out.append(bytes); });
+        read_into(1, [&](std::string_view bytes) {
+          if (output_)
+            output_(bytes);
+          else
+            out.append(bytes);
+        });
       if (polls[2].revents)
         read_into(2, [&](std::string_view bytes) {
           append_tail(err, bytes);
@@ -239,6 +245,7 @@ class Pump {
 
   std::string_view input_;
   LineSplitter lines_;
+  std::function<void(std::string_view)> output_;
   int child_;  // readable when it has ended (pidfd_open(2))
   std::array<int, 3> fds_;
 };

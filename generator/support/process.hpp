@@ -18,11 +18,12 @@ namespace vmimage::support {
 /// of its own, with no descriptor of ours but its three streams, and is killed when we die.
 struct Command {
   std::vector<std::string> argv;
-  std::filesystem::path directory = {};                 ///< working directory; empty: ours
-  std::map<std::string, std::string> environment = {};  ///< set on top of ours (LC_ALL is always C.UTF-8)
-  std::string input = {};                               ///< bytes for standard input
-  std::chrono::milliseconds timeout{0};                 ///< 0: none; when it passes, the group is killed
-  std::function<void(std::string_view)> on_line = {};   ///< called for each whole line of standard error
+  std::filesystem::path directory = {};                  ///< working directory; empty: ours
+  std::map<std::string, std::string> environment = {};   ///< set on top of ours (LC_ALL is always C.UTF-8)
+  std::string input = {};                                ///< bytes for standard input
+  std::chrono::milliseconds timeout{0};                  ///< 0: none; when it passes, the group is killed
+  std::function<void(std::string_view)> on_line = {};    ///< called for each whole line of standard error
+  std::function<void(std::string_view)> on_output = {};  ///< gets standard output as it comes; it is not kept
 };
 
 /// How a child ended: exactly one of `exit_status` >= 0, `signal` > 0 or `timed_out`.
