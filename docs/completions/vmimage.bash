@@ -9,7 +9,7 @@ _vmimage() {
   case $previous in
     --firmware) mapfile -t COMPREPLY < <(compgen -W "direct bios uefi" -- "$word"); return ;;
     --bus) mapfile -t COMPREPLY < <(compgen -W "virtio-blk virtio-scsi nvme" -- "$word"); return ;;
-    --to) mapfile -t COMPREPLY < <(compgen -W "qcow2 raw vmdk vdi vhdx" -- "$word"); return ;;
+    --to) mapfile -t COMPREPLY < <(compgen -W "qcow2 qcow2-zstd raw vmdk ova vdi vhd vhdx gce raw.gz" -- "$word"); return ;;
     --tree) mapfile -t COMPREPLY < <(compgen -d -- "$word"); compopt -o filenames; return ;;
     -o | --output | --serial-log) mapfile -t COMPREPLY < <(compgen -f -- "$word"); compopt -o filenames; return ;;
     --stem | --env | --memory | --cpus | --count | --timeout | --keep | --mirror | --partition) return ;;
@@ -24,7 +24,7 @@ _vmimage() {
       inspect) words="--json --help" ;;
       ls) words="-l --recursive --partition --json --help" ;;
       cat | cp) words="--partition --help" ;;
-      convert) words="--to --output --help" ;;
+      convert) words="--to --output --cpus --memory --json --quiet --help" ;;
       base)
         if ((COMP_CWORD == 2)); then
           words="list build --help"

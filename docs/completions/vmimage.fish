@@ -36,8 +36,12 @@ complete -c vmimage -n '__fish_seen_subcommand_from ls' -s R -l recursive -d 'Al
 complete -c vmimage -n '__fish_seen_subcommand_from ls' -l json -d 'As JSON'
 complete -c vmimage -n '__fish_seen_subcommand_from ls cat cp' -l partition -x -d 'Instead of the root'
 
-complete -c vmimage -n '__fish_seen_subcommand_from convert' -l to -x -a 'qcow2 raw vmdk vdi vhdx' -d 'Format'
+complete -c vmimage -n '__fish_seen_subcommand_from convert' -l to -x -a 'qcow2 qcow2-zstd raw vmdk ova vdi vhd vhdx gce raw.gz' -d 'Format'
 complete -c vmimage -n '__fish_seen_subcommand_from convert' -s o -l output -r -d 'File to write'
+complete -c vmimage -n '__fish_seen_subcommand_from convert' -l cpus -x -d 'Processors of an OVA'
+complete -c vmimage -n '__fish_seen_subcommand_from convert' -l memory -x -d 'Memory of an OVA'
+complete -c vmimage -f -n '__fish_seen_subcommand_from convert' -l json -d 'For programs'
+complete -c vmimage -f -n '__fish_seen_subcommand_from convert' -s q -l quiet -d 'No progress'
 
 complete -c vmimage -f -n '__fish_seen_subcommand_from base; and not __fish_seen_subcommand_from list build' -a 'list build'
 complete -c vmimage -f -n '__fish_seen_subcommand_from base; and __fish_seen_subcommand_from build' -a 'debian:bookworm minimal'

@@ -10,6 +10,7 @@
 #include "format/check.hpp"
 #include "image/formats.hpp"
 #include "inspect/image.hpp"
+#include "inspect/opened.hpp"
 #include "recipe/service.hpp"
 #include "support/error.hpp"
 #include "support/json.hpp"
@@ -67,16 +68,11 @@ std::vector<image::Target> targets_of(const Options& options, const fs::path& im
 }
 
 /// From the manifest in the image; an image that has none is taken as it is.
-format::Description describe(const Options& options, const format::Source& source,
-                             filesystem::BlockDevice& disk) {
-  format::Description about;
-  try {
-    about = image::describe(inspect::load_manifest(source.image));
-  } catch (const support::Error& error) {
-    if (error.kind() != support::ErrorKind::Usage)
-      throw;
-    about = image::describe_foreign(source, disk);
-  }
+format::Description describe(const Options& options, const format::Source& source) {
+  inspect::Opened opened(source, format::open_checked(source));
+  const auto manifest = opened.manifest();
+  format::Description about =
+      manifest ? image::describe(*manifest) : image::describe_foreign(source, opened.device());
   if (options.cpus > 0)
     about.cpus = options.cpus;
   if (!options.memory.empty())
@@ -107,12 +103,7 @@ void convert(const Options& options) {
     support::Progress progress(options.quiet ? Mode::Quiet : support::Progress::detect());
     progress.step("reading " + image.filename().string());
     const format::Source source = format::find_disk(image);
-    format::Description about;
-    {
-      const auto disk = format::open_image(source);
-      format::check_whole(source, *disk);
-      about = describe(options, source, *disk);
-    }
+    const format::Description about = describe(options, source);
     image::write_formats(source, about, targets, progress.report());
   }
   print(options, image, targets);

@@ -41,6 +41,28 @@ std::uint64_t told_end(filesystem::BlockDevice& disk) {
   return end;
 }
 
+void require_known(const Source& source) {
+  const auto info = support::parse_json(
+      support::run_checked({.argv = {"qemu-img", "info", "--output=json", source.file.string()}}),
+      "qemu-img");
+  if (info.value("format", "raw") == "raw")
+    throw invalid(fmt::format("'{}' is no disk image: it has neither a known format nor a boot sector",
+                              source.image.string()),
+                  "give an image of a disk");
+}
+
+/// qemu-img does not look whether the blocks of a VDI are there (VDIHEADER1PLUS of VirtualBox's VDICore.h).
+void check_vdi_length(const Source& source) {
+  filesystem::RawFile file(source.file, filesystem::DeviceAccess::Read);
+  std::string header(512, '\0');
+  file.read(0, header.data(), header.size());
+  const std::uint64_t blocks = get_little<std::uint32_t>(header, 0x184);
+  if (file.size() <
+      get_little<std::uint32_t>(header, 0x158) + blocks * get_little<std::uint32_t>(header, 0x178))
+    throw invalid(fmt::format("'{}' is cut off: blocks of the disk are missing", source.image.string()),
+                  kIncomplete);
+}
+
 void check_tables(const Source& source) {
   // A reader takes what is behind the end of a file for zeroes; only this looks whether something should be
   // there.
@@ -54,27 +76,24 @@ void check_tables(const Source& source) {
 
 }  // namespace
 
-void check_whole(const Source& source, filesystem::BlockDevice& disk) {
+std::unique_ptr<filesystem::BlockDevice> open_checked(const Source& source) {
   const std::string name = source.image.string();
-  if (source.format.empty()) {
-    const auto info = support::parse_json(
-        support::run_checked({.argv = {"qemu-img", "info", "--output=json", source.file.string()}}),
-        "qemu-img");
-    if (info.value("format", "raw") == "raw")
-      throw invalid(
-          fmt::format("'{}' is no disk image: it has neither a known format nor a boot sector", name),
-          "give an image of a disk");
-  }
+  if (source.format.empty())
+    require_known(source);
   if (source.format == "ova")
     check_digests(source.image);
   else if (source.driver == "qcow2" || source.driver == "vdi" || source.driver == "vhdx" ||
            source.driver == "vmdk")
     check_tables(source);
-  const std::uint64_t end = told_end(disk);
-  if (end > (disk.size() + kSector - 1) / kSector)
+  if (source.driver == "vdi")
+    check_vdi_length(source);
+  auto disk = open_image(source);
+  const std::uint64_t end = told_end(*disk);
+  if (end > (disk->size() + kSector - 1) / kSector)
     throw invalid(fmt::format("'{}' is cut off: its partition table is for a disk of {} bytes, it has {}",
-                              name, end * kSector, disk.size()),
+                              name, end * kSector, disk->size()),
                   kIncomplete);
+  return disk;
 }
 
 }  // namespace vmimage::format

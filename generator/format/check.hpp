@@ -5,9 +5,9 @@
 
 namespace vmimage::format {
 
-/// Throws Error{Usage} when the image is no disk image, is cut off, or is damaged as far as its format can
-/// tell: by the digests of an OVA, qemu-img's check of formats that have tables, and what the partition table
-/// says of the disk's size.
-void check_whole(const Source& source, filesystem::BlockDevice& disk);
+/// The disk, read-only, as open_image(). Throws Error{Usage} when the image is no disk image, is cut off, or
+/// is damaged as far as its format can tell: by the digests of an OVA, qemu-img's check of formats that have
+/// tables, and what the partition table says of the disk's size.
+std::unique_ptr<filesystem::BlockDevice> open_checked(const Source& source);
 
 }  // namespace vmimage::format

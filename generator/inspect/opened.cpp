@@ -16,6 +16,12 @@ Opened::Opened(const fs::path& image)
       device_(format::open_image(source_)),
       layout_(disk::read_layout(*device_, path_.string())) {}
 
+Opened::Opened(format::Source source, std::unique_ptr<filesystem::BlockDevice> device)
+    : path_(source.image),
+      source_(std::move(source)),
+      device_(std::move(device)),
+      layout_(disk::read_layout(*device_, path_.string())) {}
+
 const Reader& Opened::files(std::optional<int> partition) {
   const disk::Volume& volume = partition ? disk::find_volume(layout_, *partition, path_.string())
                                          : disk::find_root(*device_, layout_, path_.string());

@@ -16,6 +16,8 @@ class Opened {
  public:
   /// `image`: as for image_of(). Throws Error{Usage} when it is no disk image.
   explicit Opened(const std::filesystem::path& image);
+  /// What is open already.
+  Opened(format::Source source, std::unique_ptr<filesystem::BlockDevice> device);
 
   const std::filesystem::path& path() const { return path_; }
   const std::string& format() const { return source_.format; }  ///< empty: one that only QEMU knows

@@ -64,8 +64,7 @@ class ConvertTest : public testing::Test {
   /// What is wrong with an image that is to be converted; empty: nothing.
   static std::string problem(const fs::path& image) {
     try {
-      const Source source = find_disk(image);
-      check_whole(source, *open_image(source));
+      open_checked(find_disk(image));
       return {};
     } catch (const support::Error& error) {
       EXPECT_EQ(ErrorKind::Usage, error.kind()) << error.what();
@@ -95,7 +94,7 @@ TEST_F(ConvertTest, QemuReadsWhatIsWritten) {
       support::parse_json(run({"qemu-img", "info", "--output=json", path("image.vmdk")}), "info");
   EXPECT_EQ("streamOptimized", vmdk["format-specific"]["data"]["create-type"]);
   EXPECT_LT(fs::file_size(path("image.zstd.qcow2")), fs::file_size(path("image.qcow2")));
-  EXPECT_LE(run({"du", "--block-size=1", path("image.raw")}), run({"du", "--block-size=1", raw_}));
+  EXPECT_LT(std::stoull(run({"du", "--block-size=1M", path("image.raw")})), 6u) << "it is not sparse";
 }
 
 TEST_F(ConvertTest, EachIsReadBackFromItsContent) {
