@@ -19,7 +19,7 @@ _vmimage() {
     words="build boot inspect ls cat cp convert base cache --help --version"
   else
     case $command in
-      build) words="--output --stem --tree --quiet --help" ;;
+      build) words="--output --stem --tree --json --quiet --help" ;;
       boot) words="--firmware --bus --env --memory --cpus --check --count --timeout --serial-log --help" ;;
       inspect) words="--json --help" ;;
       ls) words="-l --recursive --partition --json --help" ;;
@@ -30,6 +30,8 @@ _vmimage() {
           words="list build --help"
         elif [[ ${COMP_WORDS[2]} == build ]]; then
           words="debian:bookworm minimal --mirror --help"
+        elif [[ ${COMP_WORDS[2]} == list ]]; then
+          words="--json --help"
         fi
         ;;
       cache)
@@ -37,6 +39,8 @@ _vmimage() {
           words="info prune --help"
         elif [[ ${COMP_WORDS[2]} == prune ]]; then
           words="--keep --help"
+        elif [[ ${COMP_WORDS[2]} == info ]]; then
+          words="--json --help"
         fi
         ;;
     esac

@@ -49,3 +49,5 @@ complete -c vmimage -n '__fish_seen_subcommand_from base' -l mirror -x -d 'Packa
 
 complete -c vmimage -f -n '__fish_seen_subcommand_from cache; and not __fish_seen_subcommand_from info prune' -a 'info prune'
 complete -c vmimage -n '__fish_seen_subcommand_from prune' -l keep -x -d 'How much may stay'
+
+complete -c vmimage -f -n '__fish_seen_subcommand_from build list info' -l json -d 'For programs'

@@ -7,12 +7,32 @@
 #include <memory>
 
 #include "command/command.hpp"
+#include "command/print.hpp"
 #include "image/build.hpp"
 #include "support/progress.hpp"
 
 namespace vmimage::command {
 
 namespace {
+
+struct Kind {
+  const char* name;
+  const char* description;
+};
+constexpr Kind kKinds[] = {
+    {"debian:<suite>", "Debian with systemd, like debian:bookworm"},
+    {"minimal", "kernel, busybox as init, and the service with its shared libraries"},
+};
+
+void list(bool json) {
+  support::json kinds = support::json::array();
+  for (const auto& kind : kKinds)
+    kinds.push_back({{"name", kind.name}, {"description", kind.description}});
+  if (json)
+    return print_json({{"version", 1}, {"bases", kinds}});
+  for (const auto& kind : kKinds)
+    fmt::print("{:<15} {}\n", kind.name, kind.description);
+}
 
 void build(const std::string& name, const std::optional<std::string>& mirror) {
   std::string digest;
@@ -32,11 +52,10 @@ void build(const std::string& name, const std::optional<std::string>& mirror) {
 void add_base(CLI::App& app) {
   CLI::App* command = app.add_subcommand("base", "What images are made on");
   command->require_subcommand(1);
-  command->add_subcommand("list", "Lists the kinds of base")->callback([] {
-    fmt::print(
-        "debian:<suite>  Debian with systemd, like debian:bookworm\n"
-        "minimal         kernel, busybox as init, and the service with its shared libraries\n");
-  });
+  CLI::App* kinds = command->add_subcommand("list", "Lists the kinds of base");
+  auto json = std::make_shared<bool>(false);
+  kinds->add_flag("--json", *json, "For programs");
+  kinds->callback([json] { list(*json); });
   struct Options {
     std::string name;
     std::optional<std::string> mirror;

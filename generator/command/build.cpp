@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "command/command.hpp"
+#include "command/print.hpp"
 #include "support/error.hpp"
 #include "support/file.hpp"
 #include "support/progress.hpp"
@@ -22,8 +23,26 @@ struct Options {
   fs::path output;
   std::string stem;
   std::vector<fs::path> trees;
+  bool json = false;
   bool quiet = false;
 };
+
+void print(const image::Built& built, const Options& options) {
+  if (options.json) {
+    support::json files = support::json::array();
+    for (const auto& file : built.files)
+      files.push_back({{"path", file.string()}, {"size", fs::file_size(file)}});
+    print_json({{"version", 1},
+                {"name", built.manifest.name},
+                {"image_version", built.manifest.version},
+                {"digest", built.manifest.digest},
+                {"manifest", built.files.back().string()},
+                {"files", files}});
+  } else if (!options.quiet) {
+    for (const auto& file : built.files)
+      fmt::print("{}\n", file.string());
+  }
+}
 
 void build(const Options& options) {
   if (!fs::is_regular_file(options.recipe))
@@ -47,10 +66,7 @@ void build(const Options& options) {
     support::Progress progress(options.quiet ? support::Progress::Mode::Quiet : support::Progress::detect());
     built = image::build_image(recipe, options.output, stem, cache::Cache(), progress.report());
   }
-  if (options.quiet)
-    return;
-  for (const auto& file : built.files)
-    fmt::print("{}\n", file.string());
+  print(built, options);
 }
 
 }  // namespace
@@ -65,6 +81,7 @@ void add_build(CLI::App& app) {
   command->add_option("--tree", options->trees, "Install tree to use instead of the recipe's (repeatable)")
       ->type_name("DIR")
       ->take_all();
+  command->add_flag("--json", options->json, "Say what was built as JSON");
   command->add_flag("-q,--quiet", options->quiet, "Say nothing but errors");
   command->callback([options] { build(*options); });
 }

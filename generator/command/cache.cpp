@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "command/command.hpp"
+#include "command/print.hpp"
 #include "recipe/service.hpp"
 
 namespace vmimage::command {
@@ -19,8 +20,21 @@ void print(const cache::Cache::Usage& entry) {
              recipe::format_size(entry.bytes), fmt::localtime(static_cast<std::time_t>(entry.last_used)));
 }
 
-void info() {
+void info_json(const cache::Cache& cache) {
+  support::json entries = support::json::array();
+  std::uint64_t total = 0;
+  for (const auto& entry : cache.usage()) {
+    entries.push_back(
+        {{"kind", entry.kind}, {"key", entry.key}, {"size", entry.bytes}, {"last_used", entry.last_used}});
+    total += entry.bytes;
+  }
+  print_json({{"version", 1}, {"folder", cache.root().string()}, {"size", total}, {"entries", entries}});
+}
+
+void info(bool json) {
   const cache::Cache cache;
+  if (json)
+    return info_json(cache);
   std::uint64_t total = 0;
   for (const auto& entry : cache.usage()) {
     print(entry);
@@ -34,7 +48,10 @@ void info() {
 void add_cache(CLI::App& app) {
   CLI::App* command = app.add_subcommand("cache", "What was made once and is kept");
   command->require_subcommand(1);
-  command->add_subcommand("info", "Lists what is kept, least recently used first")->callback(info);
+  CLI::App* list = command->add_subcommand("info", "Lists what is kept, least recently used first");
+  auto json = std::make_shared<bool>(false);
+  list->add_flag("--json", *json, "For programs");
+  list->callback([json] { info(*json); });
   CLI::App* prune = command->add_subcommand("prune", "Removes what was used least recently");
   auto keep = std::make_shared<std::string>("0");
   prune->add_option("--keep", *keep, "How much may stay, like 5G (default: nothing)")->type_name("SIZE");

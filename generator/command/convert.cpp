@@ -7,6 +7,7 @@
 #include <set>
 
 #include "command/command.hpp"
+#include "command/print.hpp"
 #include "format/check.hpp"
 #include "image/formats.hpp"
 #include "inspect/image.hpp"
@@ -91,8 +92,7 @@ void print(const Options& options, const fs::path& image, const std::vector<imag
     files.push_back({{"format", target.format->name},
                      {"path", target.file.string()},
                      {"size", fs::file_size(target.file)}});
-  const support::json document{{"version", 1}, {"image", image.string()}, {"files", files}};
-  fmt::print("{}\n", document.dump(2, ' ', false, support::json::error_handler_t::replace));
+  print_json({{"version", 1}, {"image", image.string()}, {"files", files}});
 }
 
 void convert(const Options& options) {

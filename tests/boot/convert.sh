@@ -39,6 +39,16 @@ run 0 convert "$image" --to ova --cpus 3 --memory 1.5G -o "$work/large.ova"
 [ "$(hardware "$work/large.ova")" = 'VirtualQuantity>3VirtualQuantity>1536>VirtualSCSI<>VmxNet3<' ] ||
   fail "the OVA has another machine: $(hardware "$work/large.ova")"
 
+# What else is printed for programs.
+run 0 base list --json
+[ "$(jq -r '.version, .bases[1].name' "$work/out" | xargs)" = '1 minimal' ] || fail "base list --json has another shape"
+run 0 cache info --json
+jq -e '.version == 1 and .size >= 0 and (.folder | startswith("/")) and all(.entries[]; .kind and .key and .last_used)' \
+  "$work/out" >/dev/null || fail "cache info --json has another shape"
+run 0 build "${image%.qcow2}.recipe.json" -o "$work/built" --json
+jq -e '.version == 1 and .name == "hello-minimal" and (.digest | startswith("sha256:")) and .files[0].size > 0 and
+  (.manifest | endswith("/hello-minimal.json"))' "$work/out" >/dev/null || fail "build --json has another shape"
+
 # A disk of somebody else's: taken as it is; its machine is one that any kernel runs on.
 truncate -s 2M "$work/foreign's <disk>.img"
 echo ',,L' | sfdisk --quiet "$work/foreign's <disk>.img"
