@@ -114,6 +114,7 @@ void Qcow2Image::read_header() {
   require(number(88, 8) == 0, "it has bitmaps or other additions");
   require(number(96, 4) == 4, "its reference counts are not of 16 bits");
   size_ = number(24, 8);
+  require(size_ < 1ull << 56, "its disk has an impossible size");
   const auto tables = number(36, 4);
   require(tables >= (size_ + kCluster * kPointers - 1) / (kCluster * kPointers) && tables < (1 << 22),
           "its table has a wrong size");

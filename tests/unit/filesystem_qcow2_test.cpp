@@ -161,6 +161,9 @@ TEST_F(Qcow2Test, RefusesWhatItWouldDamage) {
   make(64 * kMiB);
   run_checked({.argv = {"qemu-img", "snapshot", "-c", "one", qcow2()}});
   EXPECT_TRUE(contains(refusal(), "it has snapshots"));
+  make(64 * kMiB);
+  RawFile(qcow2(), DeviceAccess::Write).write(24, std::string(8, '\xff').data(), 8);
+  EXPECT_TRUE(contains(refusal(), "its disk has an impossible size"));
   support::write_file_atomic(qcow2(), std::string(200, 'x'));
   EXPECT_TRUE(contains(refusal(), "it is no qcow2 image"));
   support::write_file_atomic(qcow2(), "");
