@@ -44,13 +44,13 @@ endfunction()
 # vm_image(<name>
 #   [TARGET <executable>] [COMMAND <argv...>]       the service, and how it is started when not bare
 #   [COMPONENTS <component...>]                     install components that go in; default: the TARGET's, else all
-#   [BASE debian:<suite>|minimal] [KERNEL cloud] [PACKAGES <package...>]
+#   [BASE debian:<suite>|minimal] [KERNEL cloud] [PACKAGES <package...>] [LOCK <file>]
 #   [FILES <source> <destination> ...] [OVERLAY <folder>]
 #   [ENVIRONMENT <K=V...>] [USER <name>] [PORTS <n[/udp]>...] [HEALTH http://:<port>/<path>|tcp://:<port>]
 #   [CPUS <n>] [MEMORY <size>] [DISK <size>] [FORMATS <format...>] [EXCLUDE_FROM_ALL])
 function(vm_image name)
   set(options EXCLUDE_FROM_ALL)
-  set(one_value TARGET OVERLAY BASE KERNEL USER HEALTH CPUS MEMORY DISK)
+  set(one_value TARGET OVERLAY BASE KERNEL LOCK USER HEALTH CPUS MEMORY DISK)
   set(multi_value COMMAND COMPONENTS PACKAGES FILES ENVIRONMENT PORTS FORMATS)
   set(caller "vm_image(${name})")
   cmake_parse_arguments(PARSE_ARGV 1 arg "${options}" "${one_value}" "${multi_value}")

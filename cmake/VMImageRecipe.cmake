@@ -74,8 +74,13 @@ function(_vm_recipe out name service command_list files_list)
     list(APPEND trees "${overlay}")
   endif()
 
+  set(lock "")
+  if(DEFINED arg_LOCK)
+    cmake_path(ABSOLUTE_PATH arg_LOCK BASE_DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}" OUTPUT_VARIABLE lock)
+  endif()
+
   set(texts image_version version base arg_BASE service service user arg_USER health arg_HEALTH
-    memory arg_MEMORY disk arg_DISK)
+    memory arg_MEMORY disk arg_DISK lock lock)
   set(arrays command ${command_list} trees trees packages arg_PACKAGES ports arg_PORTS formats arg_FORMATS)
 
   _vm_json_string(quoted "${name}")

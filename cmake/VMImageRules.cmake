@@ -39,10 +39,14 @@ function(_vm_add_image_rules)
   add_custom_target(${name}_stage DEPENDS "${work}/stage.stamp")
 
   list(TRANSFORM suffixes PREPEND "${folder}/${name}" OUTPUT_VARIABLE outputs)
+  set(lock "")
+  if(DEFINED arg_LOCK)
+    cmake_path(ABSOLUTE_PATH arg_LOCK BASE_DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}" OUTPUT_VARIABLE lock)
+  endif()
   add_custom_command(
     OUTPUT ${outputs}
     COMMAND "${program}" build "${work}/recipe.json" -o "${folder}" --stem "${name}" --quiet
-    DEPENDS "${work}/inputs.sha256" "${program}" ${program_target}
+    DEPENDS "${work}/inputs.sha256" "${program}" ${program_target} ${lock}
     COMMENT "Building image ${name}"
     VERBATIM)
   set(all ALL)
@@ -51,6 +55,14 @@ function(_vm_add_image_rules)
   endif()
   add_custom_target(${name} ${all} DEPENDS ${outputs})
   add_dependencies(${name} ${name}_stage)
+  if(NOT lock STREQUAL "")
+    add_custom_target(${name}_lock
+      COMMAND "${program}" base lock --recipe "${work}/recipe.json" -o "${lock}"
+      DEPENDS "${work}/stage.stamp" "${program}" ${program_target}
+      COMMENT "Pinning the packages of image ${name}"
+      VERBATIM)
+    add_dependencies(${name}_lock ${name}_stage)
+  endif()
 
   list(GET outputs 0 image)
   list(GET command 0 command_program)

@@ -15,6 +15,7 @@ int main(int argc, char** argv) {
   vmimage::command::add_cat(app);
   vmimage::command::add_cp(app);
   vmimage::command::add_base(app);
+  vmimage::command::add_outdated(app);
   vmimage::command::add_cache(app);
   vmimage::command::add_convert(app);
   vmimage::command::add_provision_inside(app);

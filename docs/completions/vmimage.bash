@@ -11,15 +11,15 @@ _vmimage() {
     --bus) mapfile -t COMPREPLY < <(compgen -W "virtio-blk virtio-scsi nvme" -- "$word"); return ;;
     --to) mapfile -t COMPREPLY < <(compgen -W "qcow2 qcow2-zstd raw vmdk ova vdi vhd vhdx gce raw.gz" -- "$word"); return ;;
     --tree) mapfile -t COMPREPLY < <(compgen -d -- "$word"); compopt -o filenames; return ;;
-    -o | --output | --serial-log) mapfile -t COMPREPLY < <(compgen -f -- "$word"); compopt -o filenames; return ;;
+    -o | --output | --serial-log | --lock | --recipe) mapfile -t COMPREPLY < <(compgen -f -- "$word"); compopt -o filenames; return ;;
     --stem | --env | --memory | --cpus | --count | --timeout | --keep | --mirror | --partition) return ;;
   esac
   local words=
   if ((COMP_CWORD == 1)); then
-    words="build boot inspect ls cat cp convert base cache --help --version"
+    words="build boot inspect ls cat cp convert base outdated cache --help --version"
   else
     case $command in
-      build) words="--output --stem --tree --json --quiet --help" ;;
+      build) words="--output --stem --tree --lock --json --quiet --help" ;;
       boot) words="--firmware --bus --env --memory --cpus --check --count --timeout --serial-log --help" ;;
       inspect) words="--json --help" ;;
       ls) words="-l --recursive --partition --json --help" ;;
@@ -27,13 +27,18 @@ _vmimage() {
       convert) words="--to --output --cpus --memory --json --quiet --help" ;;
       base)
         if ((COMP_CWORD == 2)); then
-          words="list build --help"
-        elif [[ ${COMP_WORDS[2]} == build ]]; then
-          words="debian:bookworm minimal --mirror --help"
-        elif [[ ${COMP_WORDS[2]} == list ]]; then
-          words="--json --help"
+          words="list build lock update outdated --help"
+        else
+          case ${COMP_WORDS[2]} in
+            list) words="--json --help" ;;
+            build) words="debian:bookworm minimal --mirror --help" ;;
+            lock) words="debian:bookworm minimal --packages --recipe --tree --output --mirror --help" ;;
+            update) words="debian:bookworm minimal --mirror --help" ;;
+            outdated) words="debian:bookworm minimal --json --no-changelog --mirror --help" ;;
+          esac
         fi
         ;;
+      outdated) words="--json --no-changelog --mirror --help" ;;
       cache)
         if ((COMP_CWORD == 2)); then
           words="info prune --help"
@@ -47,7 +52,7 @@ _vmimage() {
   fi
   mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
   case $command in
-    build | boot | inspect | ls | cat | cp | convert)
+    build | boot | inspect | ls | cat | cp | convert | base | outdated)
       if ((COMP_CWORD > 1)) && [[ $word != -* ]]; then
         mapfile -t COMPREPLY < <(compgen -f -- "$word")
         compopt -o filenames

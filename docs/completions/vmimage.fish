@@ -1,6 +1,6 @@
 # fish completion for vmimage(1)
 
-set -l commands build boot inspect ls cat cp convert base cache
+set -l commands build boot inspect ls cat cp convert base outdated cache
 complete -c vmimage -f -n __fish_use_subcommand -l help -d 'Show help'
 complete -c vmimage -f -n __fish_use_subcommand -l version -d 'Show the version'
 complete -c vmimage -f -n __fish_use_subcommand -a build -d 'Turn a recipe into an image'
@@ -11,6 +11,7 @@ complete -c vmimage -f -n __fish_use_subcommand -a cat -d 'Print files of an ima
 complete -c vmimage -f -n __fish_use_subcommand -a cp -d 'Copy files out of an image'
 complete -c vmimage -f -n __fish_use_subcommand -a convert -d 'Write an image in another format'
 complete -c vmimage -f -n __fish_use_subcommand -a base -d 'What images are made on'
+complete -c vmimage -f -n __fish_use_subcommand -a outdated -d 'List packages that have newer versions'
 complete -c vmimage -f -n __fish_use_subcommand -a cache -d 'What was made once and is kept'
 complete -c vmimage -f -n "__fish_seen_subcommand_from $commands" -l help -d 'Show help'
 
@@ -43,9 +44,16 @@ complete -c vmimage -n '__fish_seen_subcommand_from convert' -l memory -x -d 'Me
 complete -c vmimage -f -n '__fish_seen_subcommand_from convert' -l json -d 'For programs'
 complete -c vmimage -f -n '__fish_seen_subcommand_from convert' -s q -l quiet -d 'No progress'
 
-complete -c vmimage -f -n '__fish_seen_subcommand_from base; and not __fish_seen_subcommand_from list build' -a 'list build'
-complete -c vmimage -f -n '__fish_seen_subcommand_from base; and __fish_seen_subcommand_from build' -a 'debian:bookworm minimal'
-complete -c vmimage -n '__fish_seen_subcommand_from base' -l mirror -x -d 'Package mirror'
+complete -c vmimage -f -n '__fish_seen_subcommand_from base; and not __fish_seen_subcommand_from list build lock update outdated' -a 'list build lock update outdated'
+complete -c vmimage -n '__fish_seen_subcommand_from base; and __fish_seen_subcommand_from build lock update outdated' -a 'debian:bookworm minimal'
+complete -c vmimage -n '__fish_seen_subcommand_from build' -l lock -r -d 'Lock of the exact packages'
+complete -c vmimage -n '__fish_seen_subcommand_from base; and __fish_seen_subcommand_from lock' -l packages -x -d 'Packages besides the base\'s'
+complete -c vmimage -n '__fish_seen_subcommand_from base; and __fish_seen_subcommand_from lock' -l recipe -r -d 'Pin what this recipe needs'
+complete -c vmimage -n '__fish_seen_subcommand_from base; and __fish_seen_subcommand_from lock' -l tree -r -a '(__fish_complete_directories)' -d 'Install tree'
+complete -c vmimage -n '__fish_seen_subcommand_from base; and __fish_seen_subcommand_from lock' -s o -l output -r -d 'Lock to write'
+complete -c vmimage -n '__fish_seen_subcommand_from outdated' -l json -d 'As JSON'
+complete -c vmimage -n '__fish_seen_subcommand_from outdated' -l no-changelog -d 'Without what changed'
+complete -c vmimage -n '__fish_seen_subcommand_from base outdated' -l mirror -x -d 'Package mirror'
 
 complete -c vmimage -f -n '__fish_seen_subcommand_from cache; and not __fish_seen_subcommand_from info prune' -a 'info prune'
 complete -c vmimage -n '__fish_seen_subcommand_from prune' -l keep -x -d 'How much may stay'

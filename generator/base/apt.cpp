@@ -62,10 +62,18 @@ std::string word_after(const std::string& text, const std::string& phrase) {
   throw error;
 }
 
-/// The archives that a suite may be without, in the error that apt gives for them.
+/// apt's error says that an archive does not have this release. An archive that is trusted anyhow need not
+/// have a Release file, so that there its lists are what is missing.
 bool lacks_release(const support::Error& error, const std::string& release) {
-  const std::string text = std::string(error.what()) + "\n" + error.hint();
-  return text.find(fmt::format(" {} Release' does not have a Release file", release)) != std::string::npos;
+  std::istringstream lines(std::string(error.what()) + "\n" + error.hint());
+  for (std::string line; std::getline(lines, line);) {
+    const auto says = [&](const std::string& words) { return line.find(words) != std::string::npos; };
+    if (says(" " + release + " Release' does not have a Release file") ||
+        (says("Failed to fetch") && says("/dists/" + release + "/") &&
+         (says("404") || says("File not found"))))
+      return true;
+  }
+  return false;
 }
 
 std::vector<std::string> base_options(const fs::path& folder) {
@@ -250,9 +258,14 @@ SourceLine parse_source(const std::string& line) {
   return source;
 }
 
-Index::Index(const cache::Cache& cache, const Suite& suite, const std::optional<std::string>& mirror)
+Index::Index(const cache::Cache& cache, const Suite& suite, const std::optional<std::string>& mirror,
+             View view)
     : suite_(suite), mirror_(mirror) {
-  const std::string key = support::Digest().add(suite.title()).add(mirror.value_or("")).hex();
+  const std::string key = support::Digest()
+                              .add(suite.title())
+                              .add(mirror.value_or(""))
+                              .add(view == View::News ? "news" : "")
+                              .hex();
   folder_ = cache.root() / kIndexKind / key;
   lock_ = cache.root() / "locks" / fmt::format("{}-{}", kIndexKind, key);
 }
@@ -333,13 +346,27 @@ std::string Index::run(std::vector<std::string> argv) const {
   }
 }
 
-void Index::set_archives(std::vector<Pin>& pins) const {
+std::string Index::versions(const std::vector<std::string>& packages) {
+  require();
+  if (packages.empty())
+    return {};
+  const support::FileLock lock(lock_);
+  return madison(packages);
+}
+
+std::string Index::madison(const std::vector<std::string>& packages) const {
   std::vector<std::string> argv{"apt-cache", "madison"};
+  argv.insert(argv.end(), packages.begin(), packages.end());
+  return run(argv);
+}
+
+void Index::set_archives(std::vector<Pin>& pins) const {
+  std::vector<std::string> names;
   for (const auto& pin : pins)
-    argv.push_back(pin.name);
-  const std::string madison = run(argv);
+    names.push_back(pin.name);
+  const std::string lines = madison(names);
   for (auto& pin : pins)
-    set_archive(pin, madison);
+    set_archive(pin, lines);
 }
 
 std::vector<Pin> Index::closure(const std::vector<std::string>& packages) {

@@ -36,12 +36,17 @@ struct SourceLine {
 };
 SourceLine parse_source(const std::string& line);
 
+/// Which of two states of the archives: the one that this machine builds from, or the one that was looked at
+/// to find out what is new.
+enum class View { Build, News };
+
 /// What the archives of a suite offer, as this machine saw it last: apt's lists, in the cache's folder
 /// "index". They are fetched when they are not there, or refresh() is called; everything else works without
 /// network.
 class Index {
  public:
-  Index(const cache::Cache& cache, const Suite& suite, const std::optional<std::string>& mirror);
+  Index(const cache::Cache& cache, const Suite& suite, const std::optional<std::string>& mirror,
+        View view = View::Build);
 
   /// Fetches the lists again. Throws Error; the old ones stay then.
   void refresh();
@@ -55,6 +60,9 @@ class Index {
   std::vector<recipe::Pin> closure(const std::vector<std::string>& packages);
   /// The newest version of each of these packages by itself, in the order asked for.
   std::vector<recipe::Pin> newest(const std::vector<std::string>& packages);
+  /// All versions that there are of these packages, in apt-cache(8) madison's words, the newest of each
+  /// first; nothing of those that are not there.
+  std::string versions(const std::vector<std::string>& packages);
   /// The package that a metapackage depends on, e.g. linux-image-cloud-amd64 →
   /// linux-image-6.1.0-56-cloud-amd64.
   std::string dependency_like(const std::string& package, const std::string& prefix);
@@ -62,6 +70,7 @@ class Index {
  private:
   std::string run(std::vector<std::string> argv) const;
   void require();
+  std::string madison(const std::vector<std::string>& packages) const;
   void set_archives(std::vector<recipe::Pin>& pins) const;
   std::filesystem::path folder_;
   std::filesystem::path lock_;

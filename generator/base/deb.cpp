@@ -168,6 +168,17 @@ std::optional<std::string> deb_file(const fs::path& deb, const std::string& path
   return file_of_part(deb, "data.tar", path, limit);
 }
 
+std::string gunzip(const std::string& packed, std::size_t limit) {
+  const Reader reader(archive_read_new());
+  archive_read_support_format_raw(reader.get());
+  archive_read_support_filter_gzip(reader.get());
+  archive_entry* entry = nullptr;
+  if (archive_read_open_memory(reader.get(), packed.data(), packed.size()) != ARCHIVE_OK ||
+      archive_read_next_header(reader.get(), &entry) != ARCHIVE_OK)
+    throw support::failure("failed to expand what gzip has compressed");
+  return content(reader.get(), limit);
+}
+
 PackageNeeds needs_of(const std::map<std::string, std::string>& control) {
   const auto field = [&](const char* name) {
     const auto found = control.find(name);

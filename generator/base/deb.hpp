@@ -24,6 +24,9 @@ std::map<std::string, std::string> deb_control(const std::filesystem::path& deb)
 std::optional<std::string> deb_file(const std::filesystem::path& deb, const std::string& path,
                                     std::size_t limit);
 
+/// At most `limit` bytes of what was compressed by gzip. Throws Error{Failure}.
+std::string gunzip(const std::string& packed, std::size_t limit);
+
 /// What has to be known of a package to install it.
 struct PackageNeeds {
   std::string name;

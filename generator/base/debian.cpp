@@ -8,6 +8,7 @@
 #include "base/base.hpp"
 #include "base/bootstrap.hpp"
 #include "base/dpkg.hpp"
+#include "base/pinning.hpp"
 #include "guest/guest.hpp"
 #include "rootfs/tarball.hpp"
 #include "support/digest.hpp"
@@ -215,17 +216,11 @@ void check_suite(const std::string& suite) {
     throw invalid(fmt::format("unknown Debian suite '{}'", suite), suite_hint());
 }
 
-bool by_name(const recipe::Pin& a, const recipe::Pin& b) {
-  return a.name < b.name;
-}
-
-bool includes(const std::vector<recipe::Pin>& all, const std::vector<recipe::Pin>& some) {
-  return std::all_of(some.begin(), some.end(), [&](const recipe::Pin& pin) {
-    return std::find(all.begin(), all.end(), pin) != all.end();
-  });
-}
-
 }  // namespace
+
+const std::vector<std::string>& debian_packages() {
+  return kPackages;
+}
 
 Base debian_base(const cache::Cache& cache, const std::string& suite,
                  const std::vector<std::string>& packages, const PackageOrigin& origin,
@@ -240,13 +235,10 @@ Base debian_base(const cache::Cache& cache, const std::string& suite,
   const auto tree = [&](const std::vector<recipe::Pin>& pins, const fs::path& below) {
     return package_tree(cache, {name, pins, below, kPathFilters}, source, progress);
   };
-  std::vector<recipe::Pin> added;
-  std::set_difference(all.begin(), all.end(), base.begin(), base.end(), std::back_inserter(added), by_name);
-  // What is added may have apt choose otherwise in the base as well: then there is no common layer.
-  const bool layered = added.size() + base.size() == all.size() && includes(all, base);
-  const fs::path entry = added.empty() ? tree(base, {})
-                         : layered     ? tree(added, tree(base, {}))
-                                       : tree(all, {});
+  const std::optional<std::vector<recipe::Pin>> added = added_to(base, all);
+  const fs::path entry = !added           ? tree(all, {})
+                         : added->empty() ? tree(base, {})
+                                          : tree(*added, tree(base, {}));
   const fs::path tar = entry / "root.tar";
   return {.name = name,
           .suite = suite,

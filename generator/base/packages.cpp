@@ -61,7 +61,10 @@ std::optional<fs::path> kept(const cache::Cache& cache, const Pin& pin) {
 /// Why a package could not be had.
 [[noreturn]] void refuse(const Pin& pin, const fs::path& folder, const std::string& why, bool locked) {
   const std::string by_lock = locked ? "move the lock to what it has now: vmimage base update" : "";
-  if (fs::exists(folder / (pin.sha256 + ".FAILED")))
+  const bool differs = fs::exists(folder / pin.sha256) || fs::exists(folder / (pin.sha256 + ".FAILED")) ||
+                       why.find("Hash Sum mismatch") != std::string::npos ||
+                       why.find("unexpected size") != std::string::npos;
+  if (differs)
     throw invalid(fmt::format("failed to download the package {}: its bytes are not those of SHA-256 {}",
                               title(pin), pin.sha256),
                   locked ? by_lock : "the mirror is damaged, or being updated: try again");
@@ -97,7 +100,7 @@ Packages::Packages(const cache::Cache& cache, Suite suite, PackageOrigin origin)
 
 std::vector<Pin> Packages::remembered(const std::string& what, const std::vector<std::string>& names,
                                       const std::function<std::vector<Pin>(Index&)>& find) const {
-  Index index(cache_, suite_, origin_.mirror);
+  Index index(cache_, suite_, origin_.mirror, origin_.view);
   support::Digest key;
   key.add(kPinsVersion).add(index.digest()).add(what);
   for (const auto& name : names)

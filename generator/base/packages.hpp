@@ -23,6 +23,7 @@ struct PackageOrigin {
   std::optional<std::string> mirror = std::nullopt;  ///< absent: the host's own
   std::shared_ptr<const recipe::Lock> lock =
       nullptr;  ///< null: what the archives offered when last looked at
+  View view = View::Build;
 };
 
 class Packages {

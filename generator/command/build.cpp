@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <memory>
+#include <optional>
 
 #include "command/command.hpp"
 #include "command/print.hpp"
@@ -23,6 +24,7 @@ struct Options {
   fs::path output;
   std::string stem;
   std::vector<fs::path> trees;
+  std::optional<fs::path> lock;
   bool json = false;
   bool quiet = false;
 };
@@ -53,6 +55,8 @@ void build(const Options& options) {
                                                fs::absolute(options.recipe).parent_path());
   if (!options.trees.empty())
     recipe.trees = options.trees;
+  if (options.lock)
+    recipe.lock = fs::absolute(*options.lock);
   const std::string stem = options.stem.empty() ? recipe.name : options.stem;
   if (stem.find('/') != std::string::npos)
     throw support::invalid(fmt::format("'{}' is no file name", stem),
@@ -81,6 +85,8 @@ void add_build(CLI::App& app) {
   command->add_option("--tree", options->trees, "Install tree to use instead of the recipe's (repeatable)")
       ->type_name("DIR")
       ->take_all();
+  command->add_option("--lock", options->lock, "Lock of the exact packages (default: the recipe's)")
+      ->type_name("FILE");
   command->add_flag("--json", options->json, "Say what was built as JSON");
   command->add_flag("-q,--quiet", options->quiet, "Say nothing but errors");
   command->callback([options] { build(*options); });

@@ -14,6 +14,7 @@ void add_cat(CLI::App& app);
 void add_cp(CLI::App& app);
 void add_cache(CLI::App& app);
 void add_base(CLI::App& app);
+void add_outdated(CLI::App& app);
 void add_convert(CLI::App& app);
 void add_provision_inside(CLI::App& app);  ///< not for people
 

@@ -91,6 +91,15 @@ recipe::Lock read_lock(const fs::path& file) {
   return recipe::parse_lock(support::read_file(file), file.string());
 }
 
+std::vector<std::string> needed_packages(const cache::Cache& cache, const Recipe& recipe) {
+  if (recipe.base == "minimal")
+    return {};
+  std::set<std::string> needed(recipe.packages.begin(), recipe.packages.end());
+  for (const auto& [library, owner] : known_owners(cache, rootfs::host_libraries(rootfs::collect(recipe))))
+    needed.insert(owner);
+  return {needed.begin(), needed.end()};
+}
+
 Base resolve(const cache::Cache& cache, const Recipe& recipe, rootfs::Tree& tree, const Progress& progress) {
   const base::PackageOrigin origin = package_origin(recipe);
   const std::vector<rootfs::Library> libraries = rootfs::host_libraries(tree);

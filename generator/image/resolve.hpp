@@ -14,6 +14,9 @@ namespace vmimage::image {
 base::Base resolve(const cache::Cache& cache, const recipe::Recipe& recipe, rootfs::Tree& tree,
                    const base::Progress& progress);
 
+/// The packages that the recipe names, and those that its programs' libraries come from; sorted.
+std::vector<std::string> needed_packages(const cache::Cache& cache, const recipe::Recipe& recipe);
+
 /// Reads a lock. Throws Error{Usage} when it is not there or not right.
 recipe::Lock read_lock(const std::filesystem::path& file);
 

@@ -149,8 +149,12 @@ Recipe parse_recipe(const std::string& text, const std::string& where, const fs:
   read_formats(fields, recipe);
   if (fields.has("mirror"))
     recipe.mirror = read_line(fields, "mirror", 4096);
-  if (fields.has("lock"))
-    recipe.lock = against(folder, read_line(fields, "lock", 4096));
+  if (fields.has("lock")) {
+    const std::string lock = read_line(fields, "lock", 4096);
+    if (lock.empty())
+      fields.fail("lock", "is empty", "name a file that vmimage base lock made, or leave it out");
+    recipe.lock = against(folder, lock);
+  }
   if (recipe.base == "minimal" && !recipe.packages.empty())
     fields.fail("packages", "the base 'minimal' has no package manager",
                 "use a debian base, or leave the packages out");

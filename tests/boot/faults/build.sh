@@ -16,7 +16,7 @@ refused() {
 }
 refused "debian:bookworm does not have it" 's/"base": "minimal"/"base": "debian:bookworm", "packages": ["no-such-package"]/'
 says err "^vmimage: unknown package 'no-such-package'"
-refused "^vmimage: unknown Debian suite 'nosuch'" 's/"base": "minimal"/"base": "debian:nosuch"/'
+refused "^vmimage: unknown suite 'debian:nosuch'" 's/"base": "minimal"/"base": "debian:nosuch"/'
 refused "unknown base 'windows'|'windows' is no known base" 's/"base": "minimal"/"base": "windows"/'
 refused "/usr/bin/goodbye" 's|"command": \["/usr/bin/hello"|"command": ["/usr/bin/goodbye"|'
 echo 'no program' >"$work/text"
