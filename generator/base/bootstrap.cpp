@@ -133,12 +133,13 @@ fs::path package_tree(const cache::Cache& cache, const TreePlan& plan, const Pac
     key.add(pin.name).add(pin.version).add(pin.architecture).add(pin.sha256);
   for (const auto& filter : plan.path_filters)
     key.add(filter);
-  return cache.entry("rootfs", key.hex(), [&](const fs::path& folder) {
+  const auto make = [&](const fs::path& folder) {
     const fs::path tar = folder / "root.tar";
     bootstrap(plan, packages.fetch(plan.packages, progress), tar, progress);
     support::write_file_atomic(folder / "status", status_of(tar));
     support::write_file_atomic(folder / "digest", support::sha256_file(tar));
-  });
+  };
+  return cache.entry("rootfs", key.hex(), make, {"digest", "status"});  // the rest when a disk is made of it
 }
 
 }  // namespace vmimage::base

@@ -188,11 +188,12 @@ std::string kit_key(const std::vector<recipe::Pin>& pins) {
 Kit boot_kit(const cache::Cache& cache, const Packages& packages, const Progress& progress) {
   const std::vector<recipe::Pin> pins = packages.boot(kit_packages());
   Kit kit;
-  kit.folder = cache.entry("kit", kit_key(pins), [&](const fs::path& folder) {
+  const auto make = [&](const fs::path& folder) {
     const std::vector<fs::path> debs = packages.fetch(pins, progress);
     progress("kernel and boot loaders");
     make_kit(pins, debs, folder);
-  });
+  };
+  kit.folder = cache.entry("kit", kit_key(pins), make, {"kit.json"});  // the rest when a disk is made of it
   const std::string text = support::read_file(kit.folder / "kit.json");
   const auto description = support::parse_json(text, "kit.json");
   kit.digest = support::sha256(text);  // versions of its packages, and digests of what was made of them

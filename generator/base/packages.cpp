@@ -49,7 +49,7 @@ std::string pins_text(const std::vector<Pin>& pins) {
 std::optional<fs::path> kept(const cache::Cache& cache, const Pin& pin) {
   if (!cache.has(kPackageKind, pin.sha256))
     return std::nullopt;
-  const fs::path folder = cache.entry(kPackageKind, pin.sha256, [](const fs::path&) {});
+  const fs::path folder = cache.entry(kPackageKind, pin.sha256, [](const fs::path&) {}, {});
   const fs::path file = folder / kFileName;
   std::error_code absent;
   if (fs::file_size(file, absent) == pin.size && !absent && support::sha256_file(file) == pin.sha256)
@@ -171,7 +171,7 @@ std::vector<fs::path> Packages::fetch(const std::vector<Pin>& pins, const Progre
   }
   std::vector<fs::path> files;
   for (const auto& pin : pins)
-    files.push_back(cache_.entry(kPackageKind, pin.sha256, [](const fs::path&) {}) / kFileName);
+    files.push_back(cache_.entry(kPackageKind, pin.sha256, [](const fs::path&) {}, {}) / kFileName);
   return files;
 }
 

@@ -1,10 +1,16 @@
 #include "cache/cache.hpp"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <map>
+#include <mutex>
+#include <set>
 
+#include "cache/entry.hpp"
+#include "support/checksum.hpp"
 #include "support/error.hpp"
 #include "support/file.hpp"
 
@@ -55,7 +61,46 @@ void touch(const fs::path& folder) {
 
 }  // namespace
 
-Cache::Cache(fs::path root) : root_(root.empty() ? support::cache_folder() : std::move(root)) {}
+/// What the copies of a cache have in common: which entries they gave out, and which of those were checked
+/// whole.
+struct Cache::Shared {
+  Report report;
+  std::mutex mutex;
+  std::map<fs::path, support::Descriptor> held;
+  std::set<fs::path> whole;
+  bool grew = false;
+
+  void drop(const fs::path& folder) {
+    const std::lock_guard guard(mutex);
+    whole.erase(folder);
+    held.erase(folder);
+  }
+
+  /// Holds the entry that is there now; false when there is none.
+  bool take(const fs::path& folder) {
+    const std::lock_guard guard(mutex);
+    const auto known = held.find(folder);
+    if (known != held.end() && is_still(known->second, folder))
+      return true;
+    whole.erase(folder);
+    held.erase(folder);
+    auto now = hold(folder);
+    if (now)
+      held.emplace(folder, std::move(*now));
+    return now.has_value();
+  }
+};
+
+Cache::Cache(fs::path root, Report report)
+    : root_(root.empty() ? support::cache_folder() : std::move(root)), shared_(std::make_shared<Shared>()) {
+  shared_->report = std::move(report);
+}
+
+Cache Cache::thorough() const {
+  Cache same = *this;
+  same.thorough_ = true;
+  return same;
+}
 
 fs::path Cache::place(const std::string& kind, const std::string& key) const {
   return root_ / kind / key;
@@ -65,26 +110,109 @@ bool Cache::has(const std::string& kind, const std::string& key) const {
   return fs::exists(place(kind, key));
 }
 
-fs::path Cache::entry(const std::string& kind, const std::string& key,
-                      const std::function<void(const fs::path&)>& make) const {
+bool Cache::grew() const {
+  const std::lock_guard guard(shared_->mutex);
+  return shared_->grew;
+}
+
+/// `damaged`: why the entry that is there cannot be used.
+bool Cache::usable(const fs::path& folder, const std::vector<std::string>* used, std::string& damaged) const {
+  if (!shared_->take(folder))
+    return false;
+  const auto* files = thorough_ ? nullptr : used;
+  {
+    const std::lock_guard guard(shared_->mutex);
+    if (shared_->whole.contains(folder))
+      return true;
+  }
+  damaged = damage(folder, files);
+  if (!damaged.empty())
+    return false;
+  if (!files) {
+    const std::lock_guard guard(shared_->mutex);
+    shared_->whole.insert(folder);
+  }
+  return true;
+}
+
+void Cache::check_all_in_use() const {
+  std::vector<fs::path> partly;
+  {
+    const std::lock_guard guard(shared_->mutex);
+    for (const auto& entry : shared_->held)
+      if (!shared_->whole.contains(entry.first))
+        partly.push_back(entry.first);
+  }
+  for (const auto& folder : partly) {
+    if (const std::string problem = damage(folder, nullptr); !problem.empty())
+      throw Damaged(support::ErrorKind::Failure,
+                    fmt::format("failed to use '{}' of the cache: {}", folder.string(), problem),
+                    "try again");
+    const std::lock_guard guard(shared_->mutex);
+    shared_->whole.insert(folder);
+  }
+}
+
+void Cache::make_entry(const fs::path& folder, const fs::path& work, const Make& make) const {
+  const WorkFolder scope(work);
+  const fs::path content = work / "entry";
+  fs::create_directory(content);
+  make(content);
+  seal(content);
+  auto held = hold(content);  // so that nobody prunes it before we use it
+  put_in_place(content, folder);
+  const std::lock_guard guard(shared_->mutex);
+  shared_->held.erase(folder);
+  if (held)
+    shared_->held.emplace(folder, std::move(*held));
+  shared_->whole.insert(folder);
+  shared_->grew = true;
+}
+
+fs::path Cache::entry(const std::string& kind, const std::string& key, const Make& make,
+                      const std::vector<std::string>* used) const {
   const fs::path folder = place(kind, key);
-  if (fs::exists(folder)) {
+  std::string damaged;
+  if (usable(folder, used, damaged)) {
     touch(folder);
     return folder;
   }
-  const support::FileLock lock(root_ / kLocks / (kind + "-" + key));
-  if (fs::exists(folder))
+  const std::string name = kind + "-" + key;
+  const support::FileLock lock(root_ / kLocks / name);
+  damaged.clear();
+  if (usable(folder, used, damaged))
     return folder;  // somebody made it while we waited
+  shared_->drop(folder);
+  check_all_in_use();
+  if (!damaged.empty() && shared_->report)
+    shared_->report(
+        fmt::format("the cache is damaged and mended: {} {}: {}", kind, key.substr(0, 12), damaged));
   fs::create_directories(folder.parent_path());
-  const WorkFolder work(root_ / kUnfinished / (kind + "-" + key));
-  const fs::path content = work.path() / "entry";
-  fs::create_directory(content);
-  make(content);
-  std::error_code problem;
-  fs::rename(content, folder, problem);
-  if (problem)
-    throw support::failure("failed to write '" + folder.string() + "': " + problem.message());
+  make_entry(folder, root_ / kUnfinished / name, make);
   return folder;
+}
+
+fs::path Cache::entry(const std::string& kind, const std::string& key, const Make& make) const {
+  return entry(kind, key, make, nullptr);
+}
+
+fs::path Cache::entry(const std::string& kind, const std::string& key, const Make& make,
+                      const std::vector<std::string>& used) const {
+  return entry(kind, key, make, &used);
+}
+
+bool Cache::copy_out(const std::string& kind, const std::string& key, const std::string& file,
+                     const fs::path& target) const {
+  const fs::path folder = place(kind, key);
+  if (!shared_->take(folder) || !fs::exists(folder / file))
+    return false;
+  touch(folder);
+  support::Checksum checksum;
+  support::copy_sparse(folder / file, target, &checksum);
+  if (checksum.hex() == checksum_in(folder, file))
+    return true;
+  shared_->drop(folder);
+  return false;
 }
 
 std::vector<Cache::Usage> Cache::usage() const {
@@ -126,13 +254,15 @@ std::vector<Cache::Usage> Cache::prune(std::uint64_t limit) const {
   for (const auto& entry : list) {
     if (total <= limit)
       break;
-    const support::FileLock lock(root_ / kLocks / (entry.kind + "-" + entry.key));
+    const std::string name = entry.kind + "-" + entry.key;
+    support::FileLock lock(root_ / kLocks / name, support::FileLock::Wait::No);
+    if (!lock.held())
+      continue;  // it is being mended
     // Renamed first, so that nobody sees half an entry; who has its files open keeps them.
-    const WorkFolder grave(root_ / kUnfinished / (entry.kind + "-" + entry.key));
-    std::error_code problem;
-    fs::rename(place(entry.kind, entry.key), grave.path() / "entry", problem);
-    if (problem)
-      continue;
+    const WorkFolder grave(root_ / kUnfinished / name);
+    if (!take_away(place(entry.kind, entry.key), grave.path() / "entry"))
+      continue;  // in use
+    lock.remove();
     total -= entry.bytes;
     removed.push_back(entry);
   }

@@ -10,6 +10,7 @@
 #include "command/command.hpp"
 #include "command/outdated.hpp"
 #include "command/print.hpp"
+#include "command/user_cache.hpp"
 #include "image/build.hpp"
 #include "image/resolve.hpp"
 #include "support/error.hpp"
@@ -57,10 +58,13 @@ void build(const std::string& name, const std::optional<std::string>& mirror) {
   {
     support::Progress progress(support::Progress::detect());
     const base::Progress report = progress.report();
-    const cache::Cache cache;
-    const base::Base base = base::open_base(cache, name, {}, {.mirror = mirror, .lock = nullptr}, report);
-    image::base_disk(cache, base, base.default_disk, report);
-    digest = base.digest;
+    const cache::Cache cache = open_cache();
+    digest = cache.mending([&](const cache::Cache& checked) {
+      const base::Base base = base::open_base(checked, name, {}, {.mirror = mirror, .lock = nullptr}, report);
+      image::base_disk(checked, base, base.default_disk, report);
+      return base.digest;
+    });
+    keep_bound(cache);
   }
   fmt::print("{} sha256:{}\n", name, digest);
 }

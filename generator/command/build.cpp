@@ -9,6 +9,7 @@
 
 #include "command/command.hpp"
 #include "command/print.hpp"
+#include "command/user_cache.hpp"
 #include "support/error.hpp"
 #include "support/file.hpp"
 #include "support/progress.hpp"
@@ -66,10 +67,12 @@ void build(const Options& options) {
     throw support::invalid(fmt::format("the manifest would replace the recipe '{}'", options.recipe.string()),
                            "give another folder with --output, or another name with --stem");
   image::Built built;
+  const cache::Cache cache = open_cache();
   {
     support::Progress progress(options.quiet ? support::Progress::Mode::Quiet : support::Progress::detect());
-    built = image::build_image(recipe, options.output, stem, cache::Cache(), progress.report());
+    built = image::build_image(recipe, options.output, stem, cache, progress.report());
   }
+  keep_bound(cache);
   print(built, options);
 }
 

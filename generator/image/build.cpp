@@ -83,36 +83,59 @@ std::int64_t image_time() {
   return std::max<std::int64_t>(seconds, kFirstDayOfFat);
 }
 
+namespace {
+
+constexpr const char* kDiskKind = "disk";
+constexpr const char* kDiskFile = "disk.qcow2";
+
+std::string disk_key(const Base& base, const disk::DiskPlan& plan) {
+  return support::Digest()
+      .add(kImageVersion)
+      .add(base.digest)
+      .add(base.kit.digest)
+      .add(std::to_string(plan.size))
+      .add(std::to_string(plan.time))
+      .hex();
+}
+
+/// The finished disk of the base, checked while it is copied.
+void copy_base_disk(const cache::Cache& cache, const Base& base, std::uint64_t size, const fs::path& target,
+                    const Progress& progress) {
+  const std::string key = disk_key(base, {size, base.digest, image_time()});
+  if (cache.copy_out(kDiskKind, key, kDiskFile, target))
+    return;
+  base_disk(cache, base, size, progress);
+  if (!cache.copy_out(kDiskKind, key, kDiskFile, target))
+    throw support::failure(
+        fmt::format("failed to read the disk of the base {}: it is another one each time", base.name),
+        "is a disk or the memory of this machine damaged?");
+}
+
+}  // namespace
+
 fs::path base_disk(const cache::Cache& cache, const Base& base, std::uint64_t size,
                    const Progress& progress) {
   const disk::DiskPlan plan{size, base.digest, image_time()};
-  const std::string key = support::Digest()
-                              .add(kImageVersion)
-                              .add(base.digest)
-                              .add(base.kit.digest)
-                              .add(std::to_string(size))
-                              .add(std::to_string(plan.time))
-                              .hex();
-  const fs::path folder = cache.entry("disk", key, [&](const fs::path& work) {
+  const fs::path folder = cache.entry(kDiskKind, disk_key(base, plan), [&](const fs::path& work) {
     progress("disk of " + base.name);
-    disk::assemble_disk(plan, base.kit, base.populate, work / "disk.qcow2");
+    disk::assemble_disk(plan, base.kit, base.populate, work / kDiskFile);
   });
-  return folder / "disk.qcow2";
+  return folder / kDiskFile;
 }
 
-Built build_image(const Recipe& recipe, const fs::path& folder, const std::string& stem,
-                  const cache::Cache& cache, const Progress& progress) {
+namespace {
+
+Built build(const Recipe& recipe, const fs::path& folder, const std::string& stem, const cache::Cache& cache,
+            const Progress& progress) {
   rootfs::Tree tree = rootfs::collect(recipe);
   check_programs(recipe, tree);
   const Base base = resolve(cache, recipe, tree, progress);
   const std::uint64_t size = recipe.disk.value_or(base.default_disk);
-  const fs::path prepared = base_disk(cache, base, size, progress);
-
   fs::create_directories(folder);
   const auto output = [&](const std::string& extension) { return folder / (stem + extension); };
   support::PendingFile image(output(".qcow2"));
   progress("image " + stem);
-  support::copy_sparse(prepared, image.path());
+  copy_base_disk(cache, base, size, image.path(), progress);
   const recipe::Manifest manifest = install(image.path(), recipe, base, size, std::move(tree));
 
   Built built{{output(".qcow2")}, manifest};
@@ -126,9 +149,17 @@ Built build_image(const Recipe& recipe, const fs::path& folder, const std::strin
   if (!targets.empty())
     write_formats(format::find_disk(image.path()), describe(manifest), targets, progress);
   image.commit();
-  support::write_file_atomic(output(".json"), recipe::to_json(manifest));
+  support::write_file_atomic(output(".json"), recipe::to_json(manifest), 0644, support::Sync::No);
   built.files.push_back(output(".json"));
   return built;
+}
+
+}  // namespace
+
+Built build_image(const Recipe& recipe, const fs::path& folder, const std::string& stem,
+                  const cache::Cache& cache, const Progress& progress) {
+  return cache.mending(
+      [&](const cache::Cache& checked) { return build(recipe, folder, stem, checked, progress); });
 }
 
 }  // namespace vmimage::image

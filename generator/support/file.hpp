@@ -6,6 +6,8 @@
 #include <string>
 #include <string_view>
 
+#include "support/descriptor.hpp"
+
 namespace vmimage::support {
 
 namespace fs = std::filesystem;
@@ -16,7 +18,10 @@ class Checksum;
 std::string read_file(const fs::path& path);
 
 /// Writes to a temporary file beside `path`, syncs, renames: readers see the old or the new, never a part.
-void write_file_atomic(const fs::path& path, std::string_view bytes, mode_t mode = 0644);
+/// Sync::No leaves the disk to the kernel: for what can be made again.
+enum class Sync { Yes, No };
+void write_file_atomic(const fs::path& path, std::string_view bytes, mode_t mode = 0644,
+                       Sync sync = Sync::Yes);
 
 /// An own folder, removed with all it holds when it goes out of scope.
 class TempDir {
@@ -33,7 +38,8 @@ class TempDir {
 };
 
 /// A file that appears under its final name only on commit(); otherwise it is removed. The temporary name
-/// is in the same folder ("." + name + ".XXXXXX"), so that the rename is atomic.
+/// is in the same folder ("." + name + ".XXXXXX"), so that the rename is atomic. What a killed process left
+/// of the same name goes when the next one begins.
 class PendingFile {
  public:
   explicit PendingFile(const fs::path& final_path);
@@ -46,6 +52,7 @@ class PendingFile {
  private:
   fs::path final_;
   fs::path temporary_;
+  Descriptor lock_;  ///< tells that somebody is at it
 };
 
 /// Copies by reflink where the file system can, else only the data extents (sparse stays sparse).
@@ -61,10 +68,13 @@ class FileLock {
   ~FileLock();
   FileLock(const FileLock&) = delete;
   FileLock& operator=(const FileLock&) = delete;
+  /// Removes the file, while it is locked: whoever waits for it takes a new one of that name.
+  void remove();
   bool held() const { return fd_ >= 0; }  ///< false only with Wait::No, when somebody else has it
 
  private:
   int fd_ = -1;
+  fs::path path_;
 };
 
 /// XDG base folders of this user (XDG Base Directory Specification), each with the program's own folder.
