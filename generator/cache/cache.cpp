@@ -169,8 +169,8 @@ void Cache::make_entry(const fs::path& folder, const fs::path& work, const Make&
   shared_->grew = true;
 }
 
-fs::path Cache::entry(const std::string& kind, const std::string& key, const Make& make,
-                      const std::vector<std::string>* used) const {
+fs::path Cache::checked_entry(const std::string& kind, const std::string& key, const Make& make,
+                              const std::vector<std::string>* used) const {
   const fs::path folder = place(kind, key);
   std::string damaged;
   if (usable(folder, used, damaged)) {
@@ -193,12 +193,12 @@ fs::path Cache::entry(const std::string& kind, const std::string& key, const Mak
 }
 
 fs::path Cache::entry(const std::string& kind, const std::string& key, const Make& make) const {
-  return entry(kind, key, make, nullptr);
+  return checked_entry(kind, key, make, nullptr);
 }
 
 fs::path Cache::entry(const std::string& kind, const std::string& key, const Make& make,
                       const std::vector<std::string>& used) const {
-  return entry(kind, key, make, &used);
+  return checked_entry(kind, key, make, &used);
 }
 
 bool Cache::copy_out(const std::string& kind, const std::string& key, const std::string& file,

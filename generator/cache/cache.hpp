@@ -73,8 +73,8 @@ class Cache {
  private:
   struct Shared;
   std::filesystem::path place(const std::string& kind, const std::string& key) const;
-  std::filesystem::path entry(const std::string& kind, const std::string& key, const Make& make,
-                              const std::vector<std::string>* used) const;
+  std::filesystem::path checked_entry(const std::string& kind, const std::string& key, const Make& make,
+                                      const std::vector<std::string>* used) const;
   void check_all_in_use() const;
   bool usable(const std::filesystem::path& folder, const std::vector<std::string>* used,
               std::string& damaged) const;

@@ -47,6 +47,7 @@ void write_grub(filesystem::BlockDevice& disk, const base::Kit& kit, const Layou
 void make_esp(const fs::path& image, std::uint64_t size, const base::Kit& kit, const DiskPlan& plan) {
   const std::string serial = derived_uuid(plan.seed + "/esp").substr(0, 8);
   const std::map<std::string, std::string> environment{{"SOURCE_DATE_EPOCH", std::to_string(plan.time)},
+                                                       {"TZ", "UTC0"},  // FAT tells local time
                                                        {"MTOOLS_SKIP_CHECK", "1"}};
   run_checked({.argv = {"mkfs.fat", "--invariant", "-F", "16", "-n", "ESP", "-i", serial, "-C",
                         image.string(), std::to_string(size / 1024)},

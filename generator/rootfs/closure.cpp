@@ -107,8 +107,10 @@ std::vector<Library> host_libraries(const Tree& tree) {
   for (const auto& [path, node] : tree) {
     if (node.type != NodeType::File || node.source.empty() || !is_shared_elf(node.source))
       continue;
-    const auto result = support::run(
-        {.argv = {kLoader, "--list", node.source.string()}, .environment = {{"LD_LIBRARY_PATH", folders}}});
+    const auto result =
+        support::run({.argv = {kLoader, "--list", node.source.string()},
+                      // What is put before everything on this machine is no part of the service.
+                      .environment = {{"LD_LIBRARY_PATH", folders}, {"LD_PRELOAD", ""}, {"LD_AUDIT", ""}}});
     std::vector<std::string> missing;
     const auto needed = parse_loader_list(result.out, missing);
     // The loader stops at the first library it does not find, and then names it in its message.
