@@ -45,19 +45,6 @@ std::string pins_text(const std::vector<Pin>& pins) {
   return recipe::to_json(lock);
 }
 
-/// A package file of the cache that is what it shall be, or nothing.
-std::optional<fs::path> kept(const cache::Cache& cache, const Pin& pin) {
-  if (!cache.has(kPackageKind, pin.sha256))
-    return std::nullopt;
-  const fs::path folder = cache.entry(kPackageKind, pin.sha256, [](const fs::path&) {}, {});
-  const fs::path file = folder / kFileName;
-  std::error_code absent;
-  if (fs::file_size(file, absent) == pin.size && !absent && support::sha256_file(file) == pin.sha256)
-    return file;
-  fs::remove_all(folder);  // damaged: had again below
-  return std::nullopt;
-}
-
 /// Why a package could not be had.
 [[noreturn]] void refuse(const Pin& pin, const fs::path& folder, const std::string& why, bool locked) {
   const std::string by_lock = locked ? "move the lock to what it has now: vmimage base update" : "";
@@ -160,7 +147,7 @@ std::vector<fs::path> Packages::fetch(const std::vector<Pin>& pins, const Progre
   std::vector<Pin> missing;
   std::uint64_t bytes = 0;
   for (const auto& pin : pins)
-    if (!kept(cache_, pin)) {
+    if (!cache_.find(kPackageKind, pin.sha256, {kFileName})) {
       missing.push_back(pin);
       bytes += pin.size;
     }

@@ -201,6 +201,18 @@ fs::path Cache::entry(const std::string& kind, const std::string& key, const Mak
   return checked_entry(kind, key, make, &used);
 }
 
+std::optional<fs::path> Cache::find(const std::string& kind, const std::string& key,
+                                    const std::vector<std::string>& used) const {
+  const fs::path folder = place(kind, key);
+  std::string damaged;
+  if (usable(folder, &used, damaged)) {
+    touch(folder);
+    return folder;
+  }
+  shared_->drop(folder);  // else what is made next would be refused for its sake
+  return std::nullopt;
+}
+
 bool Cache::copy_out(const std::string& kind, const std::string& key, const std::string& file,
                      const fs::path& target) const {
   const fs::path folder = place(kind, key);

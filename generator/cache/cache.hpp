@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -38,6 +39,9 @@ class Cache {
   /// Damaged.
   std::filesystem::path entry(const std::string& kind, const std::string& key, const Make& make,
                               const std::vector<std::string>& used) const;
+  /// The entry's folder when it is there and these files of it are right; else nothing, and nothing is made.
+  std::optional<std::filesystem::path> find(const std::string& kind, const std::string& key,
+                                            const std::vector<std::string>& used) const;
   /// Copies one file out of an entry, checking it on the way, so that it is read only once. False, and then
   /// the target is worth nothing, when there is no such entry, or a damaged one.
   bool copy_out(const std::string& kind, const std::string& key, const std::string& file,
