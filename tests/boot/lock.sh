@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
 # Locks: made, built by, moved; packages that are gone, damaged, or not in the lock; what is newer. With an archive of
-# the test's own: the packages of the base, and one more in two versions.
-# lock.sh <recipe>: one on debian:bookworm, whose base is in the cache.
+# the test's own: the packages of the base, and one more in two versions. The base's packages are in the cache.
 . "$(dirname "$0")/harness.sh"
 
 for tool in apt-ftparchive dpkg-deb jq; do
@@ -74,8 +73,9 @@ jq -e --arg sha256 "$sha256" '.requested == ["lock-demo"] and .archives[0].relea
   and (.packages.added | map([.name, .version, .sha256, .file])
     == [["lock-demo", "1.0", $sha256, "main/lock-demo_1.0_all.deb"]])' "$lock" >"$work/jq.log"
 cmp <(jq '.packages.base | map(.sha256)' "$lock") <(jq '.packages.base | map(.sha256)' "$work/real.json")
-jq --arg mirror "$mirror" \
-  '.name = "locked" | .packages = ["lock-demo"] | .lock = "vm.lock.json" | .mirror = $mirror' "$1" >"$recipe"
+# Without a program that was linked here: its libraries' packages would have to be in the lock, too.
+jq -n --arg mirror "$mirror" '{version: 1, name: "locked", command: ["/usr/bin/sleep", "infinity"],
+  packages: ["lock-demo"], lock: "vm.lock.json", mirror: $mirror}' >"$recipe"
 mkdir "$work/images"
 build=(build "$recipe" -o "$work/images")
 run 0 "${build[@]}"

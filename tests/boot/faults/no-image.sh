@@ -4,14 +4,14 @@
 
 use_image hello-minimal
 run 2 boot /etc/passwd --check
-says err "^vmimage: '/etc/passwd' has no GUID partition table"
+says err "^vmimage: '/etc/passwd' is no disk image: it has neither a partition table nor a file system"
 run 2 boot "$work/absent.qcow2"
 says err 'no such file'
 run 2 boot "$work"
 says err 'it is a folder'
 qemu-img create -q -f qcow2 "$work/empty.qcow2" 10M
 run 2 boot "$work/empty.qcow2" --check
-says err 'has no GUID partition table'
+says err 'is no disk image: it has neither a partition table nor a file system'
 run 2 boot "$image" --firmware coreboot
 says err "'coreboot' is no known firmware"
 run 2 boot "$image" --bus floppy
