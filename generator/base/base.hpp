@@ -12,19 +12,31 @@
 #include "base/packages.hpp"
 #include "filesystem/ext4.hpp"
 #include "recipe/manifest.hpp"
+#include "rootfs/tree.hpp"
 
 namespace vmimage::base {
 
+/// A disk that there is already, and that boots by itself.
+struct Brought {
+  recipe::Boot boot;
+  /// Writes a copy of this size to `output`, as qcow2 that filesystem::Qcow2Image takes.
+  std::function<void(std::uint64_t size, const std::filesystem::path& output)> write;
+};
+
+/// Its disk is either assembled, of the kit and a root file system that `populate` fills, or brought.
 struct Base {
-  std::string name;                       ///< as in the recipe
-  std::string suite;                      ///< Debian suite that kit and packages come from
+  std::string name;                       ///< as in the recipe; of a file without its folder
+  std::string suite;                      ///< release that its libraries are of: "bookworm"
   std::string init;                       ///< "systemd" | "busybox"
   std::string digest;                     ///< of its content, 64 hexadecimal digits
   std::vector<recipe::Package> packages;  ///< without the kit's
-  Kit kit;
-  std::string lock_digest = {};    ///< of the lock that it was made by, "sha256:…"; empty: none
-  std::uint64_t default_disk = 0;  ///< bytes
-  std::function<void(filesystem::Ext4&)> populate;  ///< writes it into an empty root file system
+  Kit kit;                                ///< not of a disk that is brought
+  std::string lock_digest = {};           ///< of the lock that it was made by, "sha256:…"; empty: none
+  std::uint64_t default_disk = 0;         ///< bytes
+  std::function<void(filesystem::Ext4&)> populate = {};  ///< writes it into an empty root file system
+  std::optional<Brought> brought = {};
+  /// What it lacks that every image has: goes in with the service, and is in the manifest's list of files.
+  rootfs::Tree additions = {};
 };
 
 /// Opens or makes a base with these packages on top; with a lock exactly those of the lock. Throws

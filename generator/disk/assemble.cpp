@@ -30,7 +30,7 @@ void put_little_endian(std::string& bytes, std::size_t at, std::uint64_t value, 
 
 /// GRUB's two stages find each other by sector numbers written into them (GRUB's boot.S: kernel_sector at
 /// 0x5c; diskboot.S: the block list at the end of the first sector of core.img).
-void write_grub(filesystem::BlockDevice& disk, const base::Kit& kit, const Layout& layout) {
+void write_grub(filesystem::BlockDevice& disk, const base::Kit& kit, const Places& layout) {
   std::string core = support::read_file(kit.grub_core());
   core.resize(align_up(core.size(), kSector), '\0');
   if (core.size() > layout.bios_size)
@@ -70,8 +70,8 @@ void copy_into(filesystem::BlockDevice& disk, std::uint64_t offset, const fs::pa
 
 }  // namespace
 
-Layout plan_layout(std::uint64_t disk_size, std::uint64_t uki_size) {
-  Layout layout{};
+Places plan_layout(std::uint64_t disk_size, std::uint64_t uki_size) {
+  Places layout{};
   layout.bios_offset = kAlignment;
   layout.bios_size = kMiB;
   layout.esp_offset = layout.bios_offset + layout.bios_size;
@@ -89,7 +89,7 @@ Layout plan_layout(std::uint64_t disk_size, std::uint64_t uki_size) {
 
 void assemble_disk(const DiskPlan& plan, const base::Kit& kit,
                    const std::function<void(filesystem::Ext4&)>& populate, const fs::path& output) {
-  const Layout layout = plan_layout(plan.size, fs::file_size(kit.uki()));
+  const Places layout = plan_layout(plan.size, fs::file_size(kit.uki()));
   const support::TempDir work(output.parent_path(), ".disk-");
   const fs::path raw = work.path() / "disk.raw";
   support::write_file_atomic(raw, "");

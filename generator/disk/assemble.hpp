@@ -19,13 +19,13 @@ struct DiskPlan {
 
 /// Where things go; a pure function of sizes. Partition 1 is BIOS boot, 2 the EFI system partition, 3 the
 /// root.
-struct Layout {
+struct Places {
   std::uint64_t bios_offset, bios_size;
   std::uint64_t esp_offset, esp_size;
   std::uint64_t root_offset, root_size;
 };
 /// Throws Error{Usage} when the disk is too small for `uki_size` and 16 MiB of root.
-Layout plan_layout(std::uint64_t disk_size, std::uint64_t uki_size);
+Places plan_layout(std::uint64_t disk_size, std::uint64_t uki_size);
 
 /// Writes the disk to `output` as qcow2. `populate` fills the root file system.
 void assemble_disk(const DiskPlan& plan, const base::Kit& kit,

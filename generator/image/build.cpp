@@ -7,6 +7,7 @@
 
 #include "disk/assemble.hpp"
 #include "disk/gpt.hpp"
+#include "disk/root.hpp"
 #include "filesystem/qcow2.hpp"
 #include "image/describe.hpp"
 #include "image/formats.hpp"
@@ -47,19 +48,26 @@ void ensure_user(Ext4& root, const Recipe& recipe) {
     write("/etc/shadow", after.shadow);
 }
 
+/// Where on the base's disk the root file system is. On a disk that was assembled there is no need to look at
+/// what is in its partitions.
+std::uint64_t root_offset(filesystem::BlockDevice& device, const Base& base) {
+  if (base.brought)
+    return disk::find_root(device, disk::read_layout(device, base.name), base.name).partition.offset;
+  return disk::partition_of_type(disk::read_gpt(device, base.name), disk::kRootX8664Type, base.name).offset;
+}
+
 /// Puts service, user and manifest into a copy of the base's disk.
 recipe::Manifest install(const fs::path& disk, const Recipe& recipe, const Base& base, std::uint64_t size,
                          rootfs::Tree tree) {
   filesystem::Qcow2Image device(disk);
-  const auto partitions = disk::read_gpt(device, disk.string());
-  const auto& partition = disk::partition_of_type(partitions, disk::kRootX8664Type, disk.string());
   const std::int64_t time = image_time();
-  Ext4 root(device, partition.offset, Ext4::Access::Write, time);
+  Ext4 root(device, root_offset(device, base), Ext4::Access::Write, time);
   if (!recipe.command.empty()) {
     const std::string program = locate_program(recipe, tree, root);
     ensure_user(root, recipe);
     rootfs::add_service(tree, recipe, base.init, program);
   }
+  tree.insert(base.additions.begin(), base.additions.end());
   recipe::Manifest manifest = describe(recipe, base, size, tree, time);
   rootfs::write(tree, root);
   root.write_file(recipe::kManifestPath, {.mode = 0644}, recipe::to_json(manifest));
@@ -118,7 +126,10 @@ fs::path base_disk(const cache::Cache& cache, const Base& base, std::uint64_t si
   const disk::DiskPlan plan{size, base.digest, image_time()};
   const fs::path folder = cache.entry(kDiskKind, disk_key(base, plan), [&](const fs::path& work) {
     progress("disk of " + base.name);
-    disk::assemble_disk(plan, base.kit, base.populate, work / kDiskFile);
+    if (base.brought)
+      base.brought->write(size, work / kDiskFile);
+    else
+      disk::assemble_disk(plan, base.kit, base.populate, work / kDiskFile);
   });
   return folder / kDiskFile;
 }

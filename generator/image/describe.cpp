@@ -18,6 +18,13 @@ std::vector<recipe::Package> all_packages(const Base& base) {
   return packages;
 }
 
+recipe::Boot boot_of(const Base& base) {
+  if (base.brought)
+    return base.brought->boot;
+  return {"sha256:" + base.kit.digest, base.kit.kernel_version, "/EFI/BOOT/BOOTX64.EFI",
+          base::kernel_command_line()};
+}
+
 /// Over everything that the image's bytes follow from: what the manifest says, who owns what, and the time.
 std::string image_digest(const recipe::Manifest& manifest, const rootfs::Tree& tree, std::int64_t time) {
   support::Digest digest;
@@ -37,7 +44,7 @@ recipe::Manifest describe(const Recipe& recipe, const Base& base, std::uint64_t 
   recipe::Manifest manifest;
   manifest.name = recipe.name;
   manifest.version = recipe.version;
-  manifest.base = recipe.base;
+  manifest.base = base.name;
   manifest.base_digest = "sha256:" + base.digest;
   manifest.lock_digest = base.lock_digest;
   manifest.init = base.init;
@@ -50,8 +57,7 @@ recipe::Manifest describe(const Recipe& recipe, const Base& base, std::uint64_t 
   manifest.size = recipe.size;
   manifest.disk = disk;
   manifest.formats = recipe.formats;
-  manifest.boot = {"sha256:" + base.kit.digest, base.kit.kernel_version, "/EFI/BOOT/BOOTX64.EFI",
-                   base::kernel_command_line()};
+  manifest.boot = boot_of(base);
   manifest.packages = all_packages(base);
   manifest.files = rootfs::records(tree);
   manifest.digest = image_digest(manifest, tree, time);

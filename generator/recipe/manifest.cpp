@@ -59,8 +59,12 @@ Manifest parse_manifest(const std::string& text, const std::string& where) {
   manifest.disk = static_cast<std::uint64_t>(fields.integer("disk", 1, 1ll << 60));
   manifest.formats = fields.strings("formats");
   Fields boot = fields.object("boot");
-  manifest.boot = {boot.string("digest"), boot.string("kernel_version"), boot.string("image"),
-                   boot.string("command_line")};
+  manifest.boot.digest = boot.string("digest");
+  manifest.boot.kernel_version = boot.string("kernel_version");
+  manifest.boot.image = boot.string("image");
+  manifest.boot.command_line = boot.string("command_line");
+  if (boot.has("firmware"))
+    manifest.boot.firmware = boot.strings("firmware");
   for (Fields& package : fields.objects("packages"))
     manifest.packages.push_back({package.string("name"), package.string("version"),
                                  package.string("architecture"), package.string("license")});
@@ -96,7 +100,8 @@ std::string to_json(const Manifest& manifest) {
                  {{"digest", manifest.boot.digest},
                   {"kernel_version", manifest.boot.kernel_version},
                   {"image", manifest.boot.image},
-                  {"command_line", manifest.boot.command_line}}},
+                  {"command_line", manifest.boot.command_line},
+                  {"firmware", manifest.boot.firmware}}},
                 {"packages", packages_json(manifest.packages)},
                 {"files", files_json(manifest.files)}};
   if (!manifest.lock_digest.empty())

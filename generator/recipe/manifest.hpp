@@ -26,12 +26,14 @@ struct FileRecord {
   std::string sha256;  ///< empty for a folder or a symbolic link
 };
 
-/// The parts of the image's boot, for direct kernel boot; paths on its EFI system partition.
+/// How the image boots. Its parts for direct kernel boot are empty when that cannot be: when kernel and boot
+/// loader are those of a disk image that is its base.
 struct Boot {
   std::string digest;  ///< "sha256:…" of the boot kit: equal for all images with the same kernel and initrd
   std::string kernel_version;
-  std::string image;         ///< the unified kernel image, e.g. /EFI/BOOT/BOOTX64.EFI
+  std::string image;         ///< on the EFI system partition: the unified kernel image, /EFI/BOOT/BOOTX64.EFI
   std::string command_line;  ///< what the image's own loaders pass to the kernel
+  std::vector<std::string> firmware = {"direct", "bios", "uefi"};  ///< what starts it; the best first
 };
 
 struct Manifest {

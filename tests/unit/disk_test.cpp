@@ -201,7 +201,7 @@ TEST(DerivedUuid, IsAVersion8Uuid) {
 TEST(Layout, LeavesNoGapAndNoOverlap) {
   for (const std::uint64_t size : {64 * kMiB, 65 * kMiB - 512, 128 * kMiB, 2048 * kMiB})
     for (const std::uint64_t uki : {1 * kMiB, 14 * kMiB, 14 * kMiB + 1, 30 * kMiB}) {
-      const Layout layout = plan_layout(size, uki);
+      const Places layout = plan_layout(size, uki);
       EXPECT_EQ(kMiB, layout.bios_offset);
       EXPECT_EQ(layout.bios_offset + layout.bios_size, layout.esp_offset);
       EXPECT_EQ(layout.esp_offset + layout.esp_size, layout.root_offset);
@@ -335,7 +335,7 @@ class DiskTest : public KitTest {
   }
 
   fs::path raw_;
-  Layout layout_{};
+  Places layout_{};
 };
 
 TEST_F(DiskTest, GrubsStagesFindEachOther) {
