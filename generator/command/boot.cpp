@@ -21,7 +21,7 @@ namespace {
 
 struct Options {
   fs::path image;
-  std::string firmware = "direct";
+  std::string firmware;
   std::string bus = "virtio-blk";
   std::vector<std::string> settings;
   std::string memory;
@@ -61,7 +61,7 @@ recipe::Size size_of(const Options& options, const recipe::Manifest& manifest, m
 
 machine::InstanceOptions instance_options(const Options& options, const machine::Image& image) {
   machine::InstanceOptions instance{.name = machine::host_name(image.manifest.name)};
-  instance.firmware = machine::parse_firmware(options.firmware);
+  instance.firmware = image.firmware;
   instance.bus = machine::parse_disk_bus(options.bus);
   instance.size = size_of(options, image.manifest, instance.firmware);
   instance.environment = parse_settings(options.settings);
@@ -128,7 +128,9 @@ void show(const machine::Image& image, const Options& options) {
 
 void boot(const Options& options) {
   // Told before anything takes time.
-  const machine::Firmware firmware = machine::parse_firmware(options.firmware);
+  std::optional<machine::Firmware> firmware;
+  if (!options.firmware.empty())
+    firmware = machine::parse_firmware(options.firmware);
   machine::parse_disk_bus(options.bus);
   parse_settings(options.settings);
   if (!options.client.empty() && !options.check)
@@ -149,7 +151,9 @@ void add_boot(CLI::App& app) {
   auto options = std::make_shared<Options>();
   CLI::App* command = app.add_subcommand("boot", "Starts one throw-away instance, or tests an image");
   command->add_option("image", options->image, "An image, or its manifest")->required()->type_name("IMAGE");
-  command->add_option("--firmware", options->firmware, "direct (default), bios or uefi")
+  command
+      ->add_option("--firmware", options->firmware,
+                   "direct, bios or uefi (default: the fastest that the image has)")
       ->type_name("FIRMWARE");
   command
       ->add_option("--bus", options->bus, "What the disk hangs on: virtio-blk (default), virtio-scsi or nvme")

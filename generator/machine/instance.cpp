@@ -68,12 +68,13 @@ std::string describe_shutdown(const std::string& reason) {
 
 }  // namespace
 
-Image open_image(const fs::path& path, Firmware firmware) {
+Image open_image(const fs::path& path, const std::optional<Firmware>& firmware) {
   Image image;
   image.disk = fs::absolute(inspect::image_of(path));
   image.manifest = inspect::load_manifest(image.disk);
   image.format = image_format(image.disk);
-  if (firmware == Firmware::Direct) {
+  image.firmware = choose_firmware(firmware, image.manifest.boot);
+  if (image.firmware == Firmware::Direct) {
     const inspect::BootFiles files = inspect::boot_files(image.disk, image.manifest);
     image.kernel = DirectKernel{files.kernel, files.initrd, files.command_line};
   }

@@ -21,11 +21,13 @@ struct Image {
   std::filesystem::path disk;  ///< absolute
   std::string format;          ///< QEMU's name
   recipe::Manifest manifest;
+  Firmware firmware = Firmware::Direct;
   std::optional<DirectKernel> kernel;  ///< for Firmware::Direct
 };
 
-/// `path`: an image, or the manifest beside one. Throws Error{Usage} when it is none of ours.
-Image open_image(const std::filesystem::path& path, Firmware firmware);
+/// `path`: an image, or the manifest beside one; `firmware`: what to start it with, absent: what suits it.
+/// Throws Error{Usage} when it is none of ours.
+Image open_image(const std::filesystem::path& path, const std::optional<Firmware>& firmware);
 
 struct InstanceOptions {
   std::string name;  ///< host name in the guest; see host_name()

@@ -96,6 +96,20 @@ Firmware parse_firmware(const std::string& text) {
   throw invalid(fmt::format("'{}' is no known firmware", text), "known are direct, bios and uefi");
 }
 
+Firmware choose_firmware(const std::optional<Firmware>& asked, const recipe::Boot& boot) {
+  if (asked == Firmware::Direct && boot.image.empty())
+    throw invalid(
+        "the image cannot be booted directly: its kernel is that of the disk image it was made from",
+        "boot it by --firmware bios or uefi");
+  if (asked)  // what is not known to start it may do so all the same
+    return *asked;
+  if (boot.firmware.empty())
+    throw invalid(
+        "nothing is known to boot the image: its base has neither an EFI boot loader nor one for BIOS",
+        "try it with --firmware bios or uefi");
+  return parse_firmware(boot.firmware.front());
+}
+
 DiskBus parse_disk_bus(const std::string& text) {
   if (text == "virtio-blk")
     return DiskBus::VirtioBlk;

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "recipe/manifest.hpp"
 #include "recipe/service.hpp"
 
 namespace vmimage::machine {
@@ -16,7 +17,10 @@ enum class Firmware { Direct, Bios, Uefi };
 enum class DiskBus { VirtioBlk, VirtioScsi, Nvme };
 
 Firmware parse_firmware(const std::string& text);  ///< "direct" | "bios" | "uefi"; throws Error{Usage}
-DiskBus parse_disk_bus(const std::string& text);   ///< "virtio-blk" | "virtio-scsi" | "nvme"
+/// What starts an image: what was asked for, or else what suits it best. Throws Error{Usage} when the image
+/// cannot be started so.
+Firmware choose_firmware(const std::optional<Firmware>& asked, const recipe::Boot& boot);
+DiskBus parse_disk_bus(const std::string& text);  ///< "virtio-blk" | "virtio-scsi" | "nvme"
 
 /// A guest port reachable on the host; host_port 0 lets the kernel choose (read it back with
 /// forwarded_port()).

@@ -9,6 +9,7 @@
 #include "driver/local/process.hpp"
 #include "inspect/image.hpp"
 #include "machine/accelerator.hpp"
+#include "machine/firmware.hpp"
 #include "machine/machine.hpp"
 #include "machine/qmp.hpp"
 #include "recipe/settings.hpp"
@@ -93,17 +94,31 @@ ProcessId process_of(const Running& running) {
   return {running.pid, running.start_time};
 }
 
+/// What the machine starts with, as the image needs it: its kernel, or firmware that finds a boot loader.
+void set_firmware(machine::Machine& vm, const Launch& launch) {
+  vm.firmware = machine::choose_firmware({}, launch.manifest->boot);
+  if (vm.firmware == machine::Firmware::Direct) {
+    const auto boot = vmimage::inspect::boot_files(launch.image, *launch.manifest);
+    vm.kernel = machine::DirectKernel{boot.kernel, boot.initrd, boot.command_line};
+  } else if (vm.firmware == machine::Firmware::Uefi) {
+    const machine::UefiFiles files = machine::find_uefi();
+    vm.uefi_code = files.code;
+    vm.uefi_variables = launch.folder / "uefi-variables";
+    fs::create_directories(launch.folder);
+    fs::copy_file(files.variables, vm.uefi_variables, fs::copy_options::overwrite_existing);
+    vm.size.memory = std::max(vm.size.memory, machine::kUefiMemory);
+  }
+}
+
 }  // namespace
 
 std::vector<std::string> command_line(const Launch& launch) {
-  const auto boot = vmimage::inspect::boot_files(launch.image, *launch.manifest);
   machine::Machine vm;
   vm.name = launch.id;
   vm.disk = launch.folder / "disk.qcow2";
   vm.size = launch.size;
   vm.accelerator = machine::probe_acceleration().kind;
-  vm.firmware = machine::Firmware::Direct;
-  vm.kernel = machine::DirectKernel{boot.kernel, boot.initrd, boot.command_line};
+  set_firmware(vm, launch);
   vm.qmp_socket = launch.socket;
   vm.serial_log = launch.log;
   vm.settings = launch.folder / "settings";
