@@ -239,6 +239,7 @@ struct Ext4::State {
   void add_entry(ext2_ino_t folder, const std::string& name, ext2_ino_t inode, NodeType type,
                  const std::string& path);
   ext2_ino_t new_inode(ext2_ino_t folder, NodeType type, const std::string& path);
+  void count_blocks(ext2_ino_t number, struct ext2_inode_large& inode, const std::string& path);
   void write_extents(ext2_ino_t number, std::uint64_t size, const ContentReader& content,
                      const std::string& path);
   void drop(ext2_ino_t number, const std::string& path);
@@ -337,6 +338,17 @@ ext2_ino_t Ext4::State::new_inode(ext2_ino_t folder, NodeType type, const std::s
   return inode;
 }
 
+/// ext2fs_fallocate() loses count of a file whose extents need a tree of blocks.
+void Ext4::State::count_blocks(ext2_ino_t number, struct ext2_inode_large& inode, const std::string& path) {
+  blk64_t count = 0;
+  const auto each = [](ext2_filsys, blk64_t*, e2_blkcnt_t, blk64_t, int, void* data) {
+    ++*static_cast<blk64_t*>(data);
+    return 0;
+  };
+  check(ext2fs_block_iterate3(fs, number, BLOCK_FLAG_READ_ONLY, nullptr, each, &count), "write", path);
+  check(ext2fs_iblk_set(fs, reinterpret_cast<ext2_inode*>(&inode), count), "write", path);
+}
+
 /// All blocks at once, so that a file is one piece where the disk has room, then the data in large writes.
 void Ext4::State::write_extents(ext2_ino_t number, std::uint64_t size, const ContentReader& content,
                                 const std::string& path) {
@@ -347,6 +359,7 @@ void Ext4::State::write_extents(ext2_ino_t number, std::uint64_t size, const Con
   if (blocks > 0) {
     check(ext2fs_fallocate(fs, EXT2_FALLOCATE_FORCE_INIT, number, plain, ~0ull, 0, blocks), "write", path);
     inode = read_inode(number, path);
+    count_blocks(number, inode, path);
   }
   check(ext2fs_inode_size_set(fs, plain, static_cast<ext2_off64_t>(size)), "write", path);
   write_inode(number, inode, path);
@@ -597,11 +610,13 @@ void Ext4::write_file(const std::string& path, const Attributes& attributes, std
   struct ext2_inode_large inode {};
   state_->apply(inode, NodeType::File, attributes);
   inode.i_links_count = 1;
-  auto* plain = reinterpret_cast<ext2_inode*>(&inode);
-  ext2_extent_handle_t handle = nullptr;
-  inode.i_flags |= EXT4_EXTENTS_FL;
-  state_->check(ext2fs_extent_open2(state_->fs, number, plain, &handle), "write", path);
-  ext2fs_extent_free(handle);
+  if (ext2fs_has_feature_extents(state_->fs->super)) {  // ext2 and ext3 have maps of blocks
+    ext2_extent_handle_t handle = nullptr;
+    inode.i_flags |= EXT4_EXTENTS_FL;
+    state_->check(ext2fs_extent_open2(state_->fs, number, reinterpret_cast<ext2_inode*>(&inode), &handle),
+                  "write", path);
+    ext2fs_extent_free(handle);
+  }
   state_->write_inode(number, inode, path);
   state_->write_extents(number, size, content, path);
   state_->add_entry(folder, name, number, NodeType::File, path);
