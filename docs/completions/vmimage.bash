@@ -31,10 +31,10 @@ _vmimage() {
         else
           case ${COMP_WORDS[2]} in
             list) words="--json --help" ;;
-            build) words="debian:bookworm minimal --mirror --help" ;;
-            lock) words="debian:bookworm minimal --packages --recipe --tree --output --mirror --help" ;;
-            update) words="debian:bookworm minimal --mirror --help" ;;
-            outdated) words="debian:bookworm minimal --json --no-changelog --mirror --help" ;;
+            build) words="debian:bookworm ubuntu:noble minimal file: --mirror --help" ;;
+            lock) words="debian:bookworm ubuntu:noble minimal --packages --recipe --tree --output --mirror --help" ;;
+            update) words="debian:bookworm ubuntu:noble minimal --mirror --help" ;;
+            outdated) words="debian:bookworm ubuntu:noble minimal --json --no-changelog --mirror --help" ;;
           esac
         fi
         ;;

@@ -2,21 +2,31 @@
 
 #include <fmt/format.h>
 
+#include "base/pinning.hpp"
 #include "support/error.hpp"
 
 namespace vmimage::base {
+
+std::optional<std::filesystem::path> file_of(const std::string& name) {
+  const std::string file = "file:";
+  if (!name.starts_with(file))
+    return std::nullopt;
+  return name.substr(file.size());
+}
 
 namespace {
 
 Base open_kind(const cache::Cache& cache, const std::string& name, const std::vector<std::string>& packages,
                const PackageOrigin& origin, const Progress& progress) {
-  const std::string debian = "debian:";
-  if (name.starts_with(debian))
-    return debian_base(cache, name.substr(debian.size()), packages, origin, progress);
+  if (name.starts_with("debian:") || name.starts_with("ubuntu:"))
+    return debian_base(cache, suite_of(name), packages, origin, progress);
   if (name == "minimal")
     return minimal_base(cache, origin, progress);
-  throw support::invalid("unknown base '" + name + "'",
-                         "known are debian:<suite> (like debian:bookworm) and minimal");
+  if (const auto file = file_of(name))
+    return file_base(cache, *file, origin, progress);
+  throw support::invalid(
+      "unknown base '" + name + "'",
+      "known are debian:<suite> (like debian:bookworm), ubuntu:<suite>, minimal and file:<path>");
 }
 
 }  // namespace

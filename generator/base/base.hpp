@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,9 @@ namespace vmimage::base {
 /// A disk that there is already, and that boots by itself.
 struct Brought {
   recipe::Boot boot;
+  std::uint64_t size = 0;  ///< bytes of the disk
+  std::uint64_t free = 0;  ///< bytes of its root file system that nothing takes
+  bool grows = false;      ///< its root goes up to the end of a larger disk
   /// Writes a copy of this size to `output`, as qcow2 that filesystem::Qcow2Image takes.
   std::function<void(std::uint64_t size, const std::filesystem::path& output)> write;
 };
@@ -37,6 +41,8 @@ struct Base {
   std::optional<Brought> brought = {};
   /// What it lacks that every image has: goes in with the service, and is in the manifest's list of files.
   rootfs::Tree additions = {};
+  /// Of a file: the shared libraries that it has, by file name. Nothing of a base that is made from packages.
+  std::optional<std::set<std::string>> libraries = {};
 };
 
 /// Opens or makes a base with these packages on top; with a lock exactly those of the lock. Throws
@@ -44,10 +50,14 @@ struct Base {
 Base open_base(const cache::Cache& cache, const std::string& name, const std::vector<std::string>& packages,
                const PackageOrigin& origin, const Progress& progress);
 
+/// The file of a base "file:…"; nothing of any other.
+std::optional<std::filesystem::path> file_of(const std::string& name);
+
 /// The kinds behind open_base().
-Base debian_base(const cache::Cache& cache, const std::string& suite,
-                 const std::vector<std::string>& packages, const PackageOrigin& origin,
-                 const Progress& progress);
+Base debian_base(const cache::Cache& cache, const Suite& suite, const std::vector<std::string>& packages,
+                 const PackageOrigin& origin, const Progress& progress);
+Base file_base(const cache::Cache& cache, const std::filesystem::path& path, const PackageOrigin& origin,
+               const Progress& progress);
 Base minimal_base(const cache::Cache& cache, const PackageOrigin& origin, const Progress& progress);
 
 }  // namespace vmimage::base

@@ -1,5 +1,6 @@
-// The Debian base: systemd and what a black-box service needs, installed by mmdebstrap(1) without root. What
-// an image has no use for (documentation, gettys, timers of interactive systems) is left out or masked.
+// The base of Debian and Ubuntu: systemd and what a black-box service needs, installed by mmdebstrap(1)
+// without root. What an image has no use for (documentation, gettys, timers of interactive systems) is left
+// out or masked.
 
 #include <fmt/format.h>
 
@@ -8,6 +9,7 @@
 #include "base/base.hpp"
 #include "base/bootstrap.hpp"
 #include "base/dpkg.hpp"
+#include "base/guest_files.hpp"
 #include "base/pinning.hpp"
 #include "guest/guest.hpp"
 #include "rootfs/tarball.hpp"
@@ -127,22 +129,17 @@ const std::vector<std::string> kMaskedGenerators{
     "systemd-integritysetup-generator", "systemd-rc-local-generator",   "systemd-run-generator",
     "systemd-system-update-generator",  "systemd-sysv-generator",       "systemd-veritysetup-generator"};
 
-// systemctl(1) "enable": unit → the target that wants it.
-const std::vector<std::pair<std::string, std::string>> kEnabled{
-    {"systemd-networkd.service", "multi-user.target"},
-    {"systemd-resolved.service", "multi-user.target"},
-    {"vmimage-settings.service", "sysinit.target"}};
+const Enabled kResolved{"systemd-resolved.service", "multi-user.target"};
 
-struct GuestFile {
-  const char* name;
-  const char* path;
-  std::uint32_t mode;
-};
-constexpr GuestFile kGuestFiles[] = {
-    {"settings", "/usr/lib/vmimage/settings", 0755},
-    {"debian-settings", "/usr/lib/vmimage/debian-settings", 0755},
-    {"debian-settings.service", "/usr/lib/systemd/system/vmimage-settings.service", 0644},
-    {"debian-network", "/etc/systemd/network/80-vmimage.network", 0644}};
+std::vector<GuestFile> guest_files() {
+  std::vector<GuestFile> files = settings_files();
+  files.push_back(network_file());
+  return files;
+}
+
+std::vector<Enabled> enabled_units() {
+  return {network_unit(), kResolved, settings_unit()};
+}
 
 const std::vector<std::pair<std::string, std::string>> kTexts{
     {"/etc/fstab", "# The kernel mounts the root file system; there is no other.\n"},
@@ -155,25 +152,8 @@ const std::vector<std::pair<std::string, std::string>> kTexts{
     {"/etc/systemd/system.conf.d/vmimage.conf",
      "[Manager]\nDefaultTimeoutStopSec=15s\nShowStatus=no\nStatusUnitFormat=name\n"}};
 
-std::string suite_hint() {
-  return "name a suite that the mirror has, like debian:bookworm";
-}
-
-/// The kernel's modules, where kmod looks for them: modules.dep(5).
-void write_modules(Ext4& root, const Kit& kit) {
-  const fs::path source = kit.modules() / "lib";
-  std::vector<fs::path> files;
-  for (const auto& file : fs::recursive_directory_iterator(source))
-    if (file.is_regular_file())
-      files.push_back(file.path());
-  std::sort(files.begin(), files.end());
-  for (const auto& file : files)
-    root.write_file("/usr/lib/" + fs::relative(file, source).string(), {.mode = 0644},
-                    support::read_file(file));
-}
-
 void write_settings(Ext4& root) {
-  for (const auto& file : kGuestFiles)
+  for (const auto& file : guest_files())
     root.write_file(file.path, {.mode = file.mode}, guest::file(file.name));
   for (const auto& [path, text] : kTexts)
     root.write_file(path, {.mode = 0644}, text);
@@ -181,9 +161,10 @@ void write_settings(Ext4& root) {
     root.make_symlink("/etc/systemd/system/" + unit, "/dev/null", {});
   for (const auto& generator : kMaskedGenerators)
     root.make_symlink("/etc/systemd/system-generators/" + generator, "/dev/null", {});
-  for (const auto& [unit, target] : kEnabled)
-    root.make_symlink("/etc/systemd/system/" + target + ".wants/" + unit, "/usr/lib/systemd/system/" + unit,
-                      {});
+  for (const auto& unit : enabled_units()) {
+    const auto [path, target] = enabling_link(unit);
+    root.make_symlink(path, target, {});
+  }
   root.make_symlink("/etc/systemd/system/default.target", "/usr/lib/systemd/system/multi-user.target", {});
   root.make_symlink("/etc/resolv.conf", "/run/systemd/resolve/resolv.conf", {});
 }
@@ -197,23 +178,25 @@ void populate_debian(Ext4& root, const fs::path& tar, const Kit& kit) {
 std::string content_digest(const fs::path& entry, const Kit& kit) {
   support::Digest digest;
   digest.add(kDebianVersion).add(support::read_file(entry / "digest")).add(kit.digest);
-  for (const auto& file : kGuestFiles)
+  for (const auto& file : guest_files())
     digest.add(file.path).add(std::to_string(file.mode)).add(guest::file(file.name));
   for (const auto& [path, text] : kTexts)
     digest.add(path).add(text);
   for (const auto& names : {kMasked, kMaskedGenerators})
     for (const auto& name : names)
       digest.add(name);
-  for (const auto& [unit, target] : kEnabled)
+  for (const auto& [unit, target] : enabled_units())
     digest.add(unit).add(target);
   return digest.hex();
 }
 
-void check_suite(const std::string& suite) {
-  const bool plain = !suite.empty() && std::all_of(suite.begin(), suite.end(),
-                                                   [](char c) { return (c >= 'a' && c <= 'z') || c == '-'; });
+void check_suite(const Suite& suite) {
+  const bool plain = !suite.name.empty() && std::all_of(suite.name.begin(), suite.name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || c == '-';
+  });
   if (!plain)
-    throw invalid(fmt::format("unknown Debian suite '{}'", suite), suite_hint());
+    throw invalid(fmt::format("unknown suite '{}'", suite.title()),
+                  "name a suite that the mirror has, like debian:bookworm");
 }
 
 }  // namespace
@@ -222,13 +205,12 @@ const std::vector<std::string>& debian_packages() {
   return kPackages;
 }
 
-Base debian_base(const cache::Cache& cache, const std::string& suite,
-                 const std::vector<std::string>& packages, const PackageOrigin& origin,
-                 const Progress& progress) {
+Base debian_base(const cache::Cache& cache, const Suite& suite, const std::vector<std::string>& packages,
+                 const PackageOrigin& origin, const Progress& progress) {
   check_suite(suite);
-  const std::string name = "debian:" + suite;
+  const std::string name = suite.title();
   progress("base " + name);
-  const Packages source(cache, {"debian", suite}, origin);
+  const Packages source(cache, suite, origin);
   const Kit kit = boot_kit(cache, source, progress);
   const std::vector<recipe::Pin> base = source.base(kPackages);
   const std::vector<recipe::Pin> all = source.with(kPackages, packages);
@@ -241,7 +223,7 @@ Base debian_base(const cache::Cache& cache, const std::string& suite,
                                           : tree(*added, tree(base, {}));
   const fs::path tar = entry / "root.tar";
   return {.name = name,
-          .suite = suite,
+          .suite = suite.name,
           .init = "systemd",
           .digest = content_digest(entry, kit),
           .packages = parse_status(support::read_file(entry / "status")),

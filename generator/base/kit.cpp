@@ -52,6 +52,9 @@ std::vector<std::pair<std::string, std::string>> load_modules(const fs::path& tr
     else if (const auto packed = files.find(name + ".ko.xz"); packed != files.end())
       modules.emplace_back(
           name, run_checked({.argv = {"xz", "--decompress", "--stdout", packed->second.string()}}));
+    else if (const auto zstd = files.find(name + ".ko.zst"); zstd != files.end())
+      modules.emplace_back(
+          name, run_checked({.argv = {"zstd", "--decompress", "--stdout", "-q", zstd->second.string()}}));
     else if (built_in.find("/" + name + ".ko\n") == std::string::npos)
       throw failure("failed to find the kernel module '" + name + "' in the kernel package");
   }
@@ -171,10 +174,13 @@ const std::vector<std::string>& minimal_modules() {
   return names;
 }
 
-const std::vector<std::string>& kit_packages() {
-  static const std::vector<std::string> names{"linux-image-cloud-amd64>linux-image-", "busybox-static",
-                                              "systemd-boot-efi", "grub-pc-bin"};
-  return names;
+const std::vector<std::string>& kit_packages(const std::string& vendor) {
+  static const std::vector<std::string> debian{"linux-image-cloud-amd64>linux-image-", "busybox-static",
+                                               "systemd-boot-efi", "grub-pc-bin"};
+  // There the modules are a package of their own.
+  static const std::vector<std::string> ubuntu{"linux-image-virtual>linux-image->linux-modules-",
+                                               "busybox-static", "systemd-boot-efi", "grub-pc-bin"};
+  return vendor == "ubuntu" ? ubuntu : debian;
 }
 
 std::string kit_key(const std::vector<recipe::Pin>& pins) {
@@ -186,7 +192,7 @@ std::string kit_key(const std::vector<recipe::Pin>& pins) {
 }
 
 Kit boot_kit(const cache::Cache& cache, const Packages& packages, const Progress& progress) {
-  const std::vector<recipe::Pin> pins = packages.boot(kit_packages());
+  const std::vector<recipe::Pin> pins = packages.boot(kit_packages(packages.vendor()));
   Kit kit;
   const auto make = [&](const fs::path& folder) {
     const std::vector<fs::path> debs = packages.fetch(pins, progress);

@@ -31,8 +31,8 @@ struct Kit {
 /// What every image's own loaders tell its kernel.
 std::string kernel_command_line();
 
-/// The packages that it is taken from, as Packages::boot() takes them.
-const std::vector<std::string>& kit_packages();
+/// The packages that it is taken from, as Packages::boot() takes them. `vendor` as in Suite.
+const std::vector<std::string>& kit_packages(const std::string& vendor);
 
 /// Its key in the cache, where its kind is "kit".
 std::string kit_key(const std::vector<recipe::Pin>& pins);

@@ -122,24 +122,29 @@ std::vector<Pin> Packages::with(const std::vector<std::string>& base,
 }
 
 std::vector<Pin> Packages::boot(const std::vector<std::string>& names) const {
-  const auto split = [](const std::string& name) {
-    const auto at = name.find('>');
-    return std::pair(name.substr(0, at), at == std::string::npos ? "" : name.substr(at + 1));
+  const auto split = [](const std::string& name) {  // into a package, and beginnings
+    std::vector<std::string> parts{""};
+    for (const char c : name)
+      if (c == '>')
+        parts.emplace_back();
+      else
+        parts.back() += c;
+    return parts;
   };
   if (!origin_.lock)
     return joined({}, remembered("boot", names, [&](Index& index) {
                     std::vector<std::string> plain;
                     for (const auto& name : names) {
-                      const auto [package, prefix] = split(name);
-                      plain.push_back(package);
-                      if (!prefix.empty())
-                        plain.push_back(index.dependency_like(package, prefix));
+                      const std::vector<std::string> parts = split(name);
+                      plain.push_back(parts[0]);
+                      for (std::size_t i = 1; i < parts.size(); ++i)
+                        plain.push_back(index.dependency_like(plain.back(), parts[i]));
                     }
                     return joined({}, index.newest(plain));
                   }));
   for (const auto& name : names)
-    if (!find(origin_.lock->boot_packages, split(name).first))
-      not_locked(split(name).first);
+    if (!find(origin_.lock->boot_packages, split(name)[0]))
+      not_locked(split(name)[0]);
   return origin_.lock->boot_packages;
 }
 

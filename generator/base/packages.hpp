@@ -36,14 +36,17 @@ class Packages {
   /// have them. Throws Error{Usage} for a package that is not to be had.
   std::vector<recipe::Pin> with(const std::vector<std::string>& base,
                                 const std::vector<std::string>& added) const;
-  /// Packages by themselves, in the order asked for. The first of a name like
-  /// "linux-image-cloud-amd64>linux-image-" is the package beginning like that which the first depends on.
+  /// Packages by themselves, in the order asked for. With a name like "linux-image-cloud-amd64>linux-image-"
+  /// comes the package beginning like that which the first depends on; with one more '>' what that depends
+  /// on.
   std::vector<recipe::Pin> boot(const std::vector<std::string>& names) const;
 
   /// The files of packages, in their order: out of the cache, where each is checked, else downloaded at once.
   /// Throws Error{Usage} for one that is nowhere to be had any more, or whose bytes differ from its SHA-256.
   std::vector<std::filesystem::path> fetch(const std::vector<recipe::Pin>& pins,
                                            const Progress& progress) const;
+
+  const std::string& vendor() const { return suite_.vendor; }
 
  private:
   std::vector<recipe::Pin> remembered(const std::string& what, const std::vector<std::string>& names,

@@ -113,7 +113,7 @@ recipe::Lock make_lock(const cache::Cache& cache, const std::string& base,
   lock.base = base;
   lock.requested = requested;
   std::sort(lock.requested.begin(), lock.requested.end());
-  lock.boot_packages = packages.boot(kit_packages());
+  lock.boot_packages = packages.boot(kit_packages(suite.vendor));
   if (base != "minimal") {
     lock.base_packages = packages.base(debian_packages());
     const std::vector<Pin> all = packages.with(debian_packages(), lock.requested);

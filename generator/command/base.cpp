@@ -29,7 +29,9 @@ struct Kind {
 };
 constexpr Kind kKinds[] = {
     {"debian:<suite>", "Debian with systemd, like debian:bookworm"},
+    {"ubuntu:<suite>", "Ubuntu with systemd, where an archive of it is configured or given (--mirror)"},
     {"minimal", "kernel, busybox as init, and the service with its shared libraries"},
+    {"file:<path>", "a disk image or a root file system as a tar archive, with systemd in it"},
 };
 
 void list(bool json) {

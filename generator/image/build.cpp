@@ -13,6 +13,7 @@
 #include "image/formats.hpp"
 #include "image/program.hpp"
 #include "image/resolve.hpp"
+#include "image/room.hpp"
 #include "rootfs/service.hpp"
 #include "rootfs/tree.hpp"
 #include "rootfs/users.hpp"
@@ -141,7 +142,7 @@ Built build(const Recipe& recipe, const fs::path& folder, const std::string& ste
   rootfs::Tree tree = rootfs::collect(recipe);
   check_programs(recipe, tree);
   const Base base = resolve(cache, recipe, tree, progress);
-  const std::uint64_t size = recipe.disk.value_or(base.default_disk);
+  const std::uint64_t size = disk_size(recipe, base, tree);
   fs::create_directories(folder);
   const auto output = [&](const std::string& extension) { return folder / (stem + extension); };
   support::PendingFile image(output(".qcow2"));

@@ -82,6 +82,18 @@ base::PackageOrigin package_origin(const Recipe& recipe) {
   return origin;
 }
 
+/// A file has the libraries that it has; what it lacks goes along.
+void add_lacking(rootfs::Tree& tree, const Base& base, const std::vector<rootfs::Library>& libraries) {
+  std::vector<rootfs::Library> lacking;
+  for (const auto& library : libraries) {
+    if (base.libraries->contains(library.path.filename()))
+      require_same_suite(base, library);
+    else
+      lacking.push_back(library);
+  }
+  rootfs::add_libraries(tree, lacking);
+}
+
 }  // namespace
 
 recipe::Lock read_lock(const fs::path& file) {
@@ -108,6 +120,10 @@ Base resolve(const cache::Cache& cache, const Recipe& recipe, rootfs::Tree& tree
     return base::open_base(cache, recipe.base, {}, origin, progress);
   }
   const Base plain = base::open_base(cache, recipe.base, {}, origin, progress);
+  if (plain.libraries) {
+    add_lacking(tree, plain, libraries);
+    return plain;
+  }
   const std::set<std::string> present = names_of(plain.packages);
   std::set<std::string> wanted(recipe.packages.begin(), recipe.packages.end());
   const auto owners = known_owners(cache, libraries);

@@ -19,7 +19,8 @@ namespace {
 const std::regex kName("[A-Za-z0-9][A-Za-z0-9._+-]{0,127}");
 const std::regex kUser("[a-z_][a-z0-9_-]{0,30}");                 // useradd(8)
 const std::regex kPackage("[a-z0-9][a-z0-9+.-]+(:[a-z0-9-]+)?");  // Debian Policy 5.6.7
-const std::regex kBase("debian:[a-z][a-z0-9-]*|minimal");
+const std::regex kBase("(debian|ubuntu):[a-z][a-z0-9-]*|minimal");
+const std::string kFile = "file:";
 
 constexpr std::size_t kLongestName = 256;  // std::regex recurses for each character
 
@@ -51,6 +52,34 @@ std::uint64_t read_size(Fields& fields, const std::string& key) {
 
 fs::path against(const fs::path& folder, const std::string& path) {
   return (folder / path).lexically_normal();
+}
+
+/// A file's path is against the recipe's folder; all other bases are names.
+std::string read_base(Fields& fields, const std::string& standard, const fs::path& folder) {
+  if (!fields.has("base"))
+    return standard;
+  const std::string base = read_line(fields, "base", 4096);
+  if (base.starts_with(kFile)) {
+    if (base == kFile)
+      fields.fail("base", "'file:' names no file", "put the path of a disk image or a root tar behind it");
+    return kFile + against(folder, base.substr(kFile.size())).string();
+  }
+  require(fields, "base", base, kBase, "known base",
+          "known are debian:<suite> (like debian:bookworm), ubuntu:<suite>, minimal and file:<path>");
+  return base;
+}
+
+/// What a base that is not made from a distribution's packages cannot have.
+void check_base(Fields& fields, const Recipe& recipe) {
+  const bool file = recipe.base.starts_with(kFile);
+  if (recipe.base == "minimal" && !recipe.packages.empty())
+    fields.fail("packages", "the base 'minimal' has no package manager",
+                "use a debian base, or leave the packages out");
+  if (file && !recipe.packages.empty())
+    fields.fail("packages", "a base that is a file has the packages that it has",
+                "install them there, or leave them out");
+  if (file && recipe.lock)
+    fields.fail("lock", "a base that is a file is pinned by its content", "leave the lock out");
 }
 
 std::vector<FileEntry> read_files(Fields& fields, const fs::path& folder) {
@@ -129,9 +158,7 @@ Recipe parse_recipe(const std::string& text, const std::string& where, const fs:
   require(fields, "name", recipe.name, kName, "image name", "use letters, digits and . _ + -");
   if (fields.has("image_version"))
     recipe.version = read_line(fields, "image_version", 128);
-  recipe.base = fields.string("base", recipe.base);
-  require(fields, "base", recipe.base, kBase, "known base",
-          "known are debian:<suite> (like debian:bookworm) and minimal");
+  recipe.base = read_base(fields, recipe.base, folder);
   read_service(fields, recipe);
   for (const auto& tree : fields.strings("trees"))
     recipe.trees.push_back(against(folder, tree));
@@ -155,9 +182,7 @@ Recipe parse_recipe(const std::string& text, const std::string& where, const fs:
       fields.fail("lock", "is empty", "name a file that vmimage base lock made, or leave it out");
     recipe.lock = against(folder, lock);
   }
-  if (recipe.base == "minimal" && !recipe.packages.empty())
-    fields.fail("packages", "the base 'minimal' has no package manager",
-                "use a debian base, or leave the packages out");
+  check_base(fields, recipe);
   fields.finish();
   return recipe;
 }

@@ -22,7 +22,6 @@ namespace {
 constexpr const char* kLoader = "/lib64/ld-linux-x86-64.so.2";
 constexpr const char* kLibraryFolder = "/usr/lib/x86_64-linux-gnu";
 
-// Where the loader looks without being told to (Debian's glibc, ld.so(8)).
 const std::set<std::string> kDefaultFolders{"/lib",         "/usr/lib", "/lib/x86_64-linux-gnu",
                                             kLibraryFolder, "/lib64",   "/usr/lib64"};
 
@@ -45,6 +44,10 @@ std::string tree_library_folders(const Tree& tree) {
 }
 
 }  // namespace
+
+const std::set<std::string>& default_library_folders() {
+  return kDefaultFolders;
+}
 
 ProgramKind program_kind(const fs::path& file) {
   const std::string head = head_of(file, sizeof(Elf64_Ehdr));

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,9 @@ namespace vmimage::rootfs {
 enum class ProgramKind { Elf, ForeignElf, Script, Other };
 ProgramKind program_kind(const std::filesystem::path& file);
 bool is_shared_elf(const std::filesystem::path& file);  ///< dynamically linked, for this machine
+
+/// Where the loader looks without being told to (Debian's glibc, ld.so(8)).
+const std::set<std::string>& default_library_folders();
 
 /// A library of the host: the path under which the loader finds it.
 struct Library {

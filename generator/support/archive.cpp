@@ -134,6 +134,23 @@ std::string ArchiveEntry::content() {
   return text;
 }
 
+std::vector<std::string> first_members(const fs::path& file, std::size_t count) {
+  const std::unique_ptr<archive, ReadRelease> reader(archive_read_new());
+  archive_read_support_format_tar(reader.get());
+  archive_read_support_filter_all(reader.get());
+  std::vector<std::string> members;
+  if (archive_read_open_filename(reader.get(), file.c_str(), 1 << 18) != ARCHIVE_OK)
+    return members;
+  archive_entry* entry = nullptr;
+  while (members.size() < count) {
+    const int status = archive_read_next_header(reader.get(), &entry);
+    if (status != ARCHIVE_OK && status != ARCHIVE_WARN)
+      break;
+    members.push_back(ArchiveEntry(reader.get(), entry).path());
+  }
+  return members;
+}
+
 void read_tar(const fs::path& file, const std::function<void(ArchiveEntry&)>& each) {
   const std::unique_ptr<archive, ReadRelease> reader(archive_read_new());
   archive_read_support_format_tar(reader.get());

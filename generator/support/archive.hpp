@@ -50,6 +50,9 @@ class ArchiveEntry {
   std::vector<char> buffer_;
 };
 
+/// Paths of the first members of a tar (any compression), at most `count`; none when it is no tar.
+std::vector<std::string> first_members(const std::filesystem::path& file, std::size_t count);
+
 void read_tar(const std::filesystem::path& file, const std::function<void(ArchiveEntry&)>& each);
 
 }  // namespace vmimage::support

@@ -41,7 +41,7 @@ run 0 convert "$image" --to ova --cpus 3 --memory 1.5G -o "$work/large.ova"
 
 # What else is printed for programs.
 run 0 base list --json
-[ "$(jq -r '.version, .bases[1].name' "$work/out" | xargs)" = '1 minimal' ] || fail "base list --json has another shape"
+[ "$(jq -r '.version, .bases[2].name' "$work/out" | xargs)" = '1 minimal' ] || fail "base list --json has another shape"
 run 0 cache info --json
 jq -e '.version == 1 and .size >= 0 and (.folder | startswith("/")) and all(.entries[]; .kind and .key and .last_used)' \
   "$work/out" >/dev/null || fail "cache info --json has another shape"

@@ -48,6 +48,8 @@ inline void make_tiny_kit(const std::filesystem::path& folder) {
   std::filesystem::create_directories(folder / "plain");
   for (const auto& module : base::minimal_modules())
     put(("plain/" + module + ".ko").c_str(), module);
+  std::filesystem::create_directories(folder / "modules/lib/modules/6.1.0-tiny");
+  put("modules/lib/modules/6.1.0-tiny/modules.dep", "");
   support::write_file_atomic(folder / "busybox",
                              "#!/bin/sh\nprintf '%s\\n' bin/busybox bin/sh sbin/init linuxrc usr/bin/env\n",
                              0755);
