@@ -2,7 +2,7 @@
 # call's file and line (CMake's call stack) and a sentence that says what would be right. What can only be known
 # when all targets are defined is checked at the end of the configuration (VMImageFinish.cmake).
 
-# What an image may be made from, and the forms it may take besides qcow2: one list each.
+# What an image may be made from, besides ubuntu:<suite> and file:<path>, and the forms it may take besides qcow2: one list each.
 set_property(GLOBAL PROPERTY _VM_BASES minimal debian:bookworm debian:trixie debian:forky debian:sid
   debian:stable debian:testing debian:unstable)
 set_property(GLOBAL PROPERTY _VM_FORMATS qcow2 qcow2-zstd raw vmdk ova vdi vhd vhdx gce raw.gz)
@@ -129,12 +129,34 @@ function(_vm_check_base caller base)
   if(NOT DEFINED arg_BASE)
     return()
   endif()
+  if(base MATCHES "^file:(.*)$")
+    _vm_check_base_file("${caller}" "${CMAKE_MATCH_1}")
+    return()
+  endif()
   get_property(known GLOBAL PROPERTY _VM_BASES)
-  if(NOT base IN_LIST known)
+  if(NOT base IN_LIST known AND NOT base MATCHES "^ubuntu:[a-z]+$")
     _vm_suggest(suggestion "${base}" "${known}")
     list(JOIN known ", " known)
-    _vm_fail("${caller}" "unknown BASE '${base}'" "${suggestion}The bases are: ${known}.")
+    _vm_fail("${caller}" "unknown BASE '${base}'"
+      "${suggestion}The bases are: ${known}, ubuntu:<suite>, file:<disk image or root tar>.")
   endif()
+endfunction()
+
+# A file that a rule of the build makes is checked at the end of the configuration.
+function(_vm_check_base_file caller path)
+  if(path STREQUAL "")
+    _vm_fail("${caller}" "BASE 'file:' names no file" "E.g. BASE file:debian.qcow2; is a variable empty there?")
+  endif()
+  cmake_path(ABSOLUTE_PATH path BASE_DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}" OUTPUT_VARIABLE file)
+  if(IS_DIRECTORY "${file}")
+    _vm_fail("${caller}" "BASE '${arg_BASE}' is a folder" "Name a disk image, or pack the folder as a tar archive.")
+  endif()
+  foreach(keyword IN ITEMS PACKAGES LOCK)
+    if(NOT "${arg_${keyword}}" STREQUAL "")
+      _vm_fail("${caller}" "${keyword} on a BASE that is a file, which has the packages that it has"
+        "Install them there, or take BASE debian:bookworm.")
+    endif()
+  endforeach()
 endfunction()
 
 function(_vm_check_lock caller lock)

@@ -43,7 +43,7 @@ endfunction()
 
 # Looks up what vm_image() could not know yet of its targets, components and files.
 function(_vm_finish_image name)
-  foreach(property IN ITEMS LOCATION TARGET PROGRAM COMPONENTS UNKNOWN_FILES)
+  foreach(property IN ITEMS LOCATION TARGET PROGRAM COMPONENTS UNKNOWN_FILES BASE_FILE)
     get_target_property(${property} ${name} _VM_${property})
   endforeach()
   set(caller "${LOCATION}: vm_image(${name})")
@@ -77,6 +77,13 @@ function(_vm_finish_image name)
         "Relative paths are against the folder of the CMakeLists.txt; a file that the build makes must be the OUTPUT of an add_custom_command() there.")
     endif()
   endforeach()
+  if(BASE_FILE AND NOT BASE_FILE MATCHES "^[$]<" AND NOT EXISTS "${BASE_FILE}")
+    get_source_file_property(generated "${BASE_FILE}" TARGET_DIRECTORY ${name} GENERATED)
+    if(NOT generated)
+      _vm_fail("${caller}" "BASE 'file:${BASE_FILE}' does not exist"
+        "Relative paths are against the folder of the CMakeLists.txt; a file that the build makes must be the OUTPUT of an add_custom_command() there.")
+    endif()
+  endif()
 endfunction()
 
 function(_vm_finish_components caller components targets)

@@ -18,6 +18,7 @@ function(_vm_add_image_rules)
   endif()
   _vm_image_suffixes(suffixes)
   _vm_image_files(files file_dependencies unknown_files)
+  _vm_base_file(base_file)
   set(command "${arg_COMMAND}")
   if(command STREQUAL "")
     set(command "${arg_TARGET}")
@@ -46,7 +47,7 @@ function(_vm_add_image_rules)
   add_custom_command(
     OUTPUT ${outputs}
     COMMAND "${program}" build "${work}/recipe.json" -o "${folder}" --stem "${name}" --quiet
-    DEPENDS "${work}/inputs.sha256" "${program}" ${program_target} ${lock}
+    DEPENDS "${work}/inputs.sha256" "${program}" ${program_target} ${lock} "${base_file}"
     COMMENT "Building image ${name}"
     VERBATIM)
   set(all ALL)
@@ -69,7 +70,7 @@ function(_vm_add_image_rules)
   set_target_properties(${name} PROPERTIES VM_IMAGE "${image}" VM_IMAGE_FILES "${outputs}"
     _VM_LOCATION "${location}" _VM_WORK "${work}" _VM_CPUS "${arg_CPUS}" _VM_HEALTH "${arg_HEALTH}"
     _VM_TARGET "${arg_TARGET}" _VM_PROGRAM "${command_program}" _VM_COMPONENTS "${arg_COMPONENTS}"
-    _VM_UNKNOWN_FILES "${unknown_files}")
+    _VM_UNKNOWN_FILES "${unknown_files}" _VM_BASE_FILE "${base_file}")
   set_property(GLOBAL APPEND PROPERTY _VM_IMAGES ${name})
   set_property(GLOBAL APPEND PROPERTY _VM_UNFINISHED_IMAGES ${name})
   _vm_finish_later()
@@ -95,6 +96,20 @@ function(_vm_image_suffixes out)
   endforeach()
   list(REMOVE_DUPLICATES suffixes)
   set(${out} "${suffixes}" PARENT_SCOPE)
+endfunction()
+
+# The file of a BASE file:<path> with its full path, which BASE then has too; "" for any other base. The image is built
+# again when it changes.
+function(_vm_base_file out)
+  set(file "")
+  if("${arg_BASE}" MATCHES "^file:(.+)$")
+    set(file "${CMAKE_MATCH_1}")
+    if(NOT file MATCHES "^[$]<")
+      cmake_path(ABSOLUTE_PATH file BASE_DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}" NORMALIZE)
+    endif()
+    set(arg_BASE "file:${file}" PARENT_SCOPE)
+  endif()
+  set(${out} "${file}" PARENT_SCOPE)
 endfunction()
 
 # FILES with full paths; those of them to depend on; and the sources that are not there yet, which a rule of the
