@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <condition_variable>
 #include <cstring>
 #include <mutex>
@@ -25,23 +26,32 @@ std::string no_answer(milliseconds timeout) {
   return fmt::format("no answer within {} s", static_cast<double>(timeout.count()) / 1000);
 }
 
-/// Ends a client's request when time is up: httplib's own time-outs start again with each byte.
+// A connection that the guest does not take in this time met no network yet, and would be tried again by its
+// own rules, after seconds; a new one succeeds as soon as there is a network.
+constexpr milliseconds kArrival{250};
+
+std::uint16_t local_port(int fd) {
+  sockaddr_storage address{};
+  socklen_t size = sizeof address;
+  ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size);
+  return ntohs(address.ss_family == AF_INET6 ? reinterpret_cast<sockaddr_in6&>(address).sin6_port
+                                             : reinterpret_cast<sockaddr_in&>(address).sin_port);
+}
+
+/// Ends a client's request when time is up, httplib's own time-outs start again with each byte; or when it
+/// has not reached the guest early enough.
 class Watchdog {
  public:
-  Watchdog(httplib::Client& client, milliseconds timeout)
-      : thread_([this, &client, timeout] {
-          std::unique_lock lock(mutex_);
-          if (!changed_.wait_for(lock, timeout, [this] { return done_; })) {
-            fired_ = true;
-            client.stop();
-          }
-        }) {}
+  Watchdog(httplib::Client& client, milliseconds timeout, const Reached& reached) : client_(client) {
+    client.set_socket_options([this](socket_t fd) { fd_ = fd; });
+    thread_ = std::thread([this, timeout, reached] { watch(timeout, reached); });
+  }
   ~Watchdog() { finish(); }
   Watchdog(const Watchdog&) = delete;
   Watchdog& operator=(const Watchdog&) = delete;
 
-  /// True when it had to end the request.
-  bool finish() {
+  /// The time after which it had to end the request, if it had to.
+  std::optional<milliseconds> finish() {
     {
       const std::lock_guard lock(mutex_);
       done_ = true;
@@ -53,29 +63,57 @@ class Watchdog {
   }
 
  private:
+  void watch(milliseconds timeout, const Reached& reached) {
+    const auto until = Clock::now() + timeout;
+    if (reached && timeout > kArrival && !is_done(Clock::now() + kArrival) && !arrived(reached))
+      return fire(kArrival);
+    if (!is_done(until))
+      fire(timeout);
+  }
+
+  bool is_done(Clock::time_point until) {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_until(lock, until, [this] { return done_; });
+  }
+
+  bool arrived(const Reached& reached) const {
+    try {
+      return reached(local_port(fd_));
+    } catch (const std::exception&) {
+      return false;  // there is no guest any more
+    }
+  }
+
+  void fire(milliseconds after) {
+    fired_ = after;
+    client_.stop();
+  }
+
+  httplib::Client& client_;
+  std::atomic<int> fd_ = -1;
   std::mutex mutex_;
   std::condition_variable changed_;
   bool done_ = false;
-  bool fired_ = false;
+  std::optional<milliseconds> fired_;
   std::thread thread_;
 };
 
 std::optional<std::string> check_http(const recipe::HealthCheck& check, const std::string& address,
-                                      std::uint16_t port, milliseconds timeout) {
+                                      std::uint16_t port, milliseconds timeout, const Reached& reached) {
   httplib::Client client(address, port);
   client.set_connection_timeout(timeout);
   client.set_read_timeout(timeout);
   client.set_write_timeout(timeout);
   const auto start = Clock::now();
-  Watchdog watchdog(client, timeout);
+  Watchdog watchdog(client, timeout, reached);
   const auto response = client.Get(check.path.c_str(), {{"User-Agent", "vmimage-health"}});
-  const bool late = watchdog.finish() || Clock::now() - start >= timeout;
+  const auto ended = watchdog.finish();
   if (response)
     return response->status >= 200 && response->status < 400
                ? std::nullopt
                : std::optional(fmt::format("HTTP {}", response->status));
-  if (late)
-    return no_answer(timeout);
+  if (ended || Clock::now() - start >= timeout)
+    return no_answer(ended.value_or(timeout));
   if (response.error() == httplib::Error::Connection)
     return "connection refused";
   return "connection closed without an answer";
@@ -96,14 +134,6 @@ class Socket {
  private:
   int fd_;
 };
-
-std::uint16_t local_port(int fd) {
-  sockaddr_storage address{};
-  socklen_t size = sizeof address;
-  ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size);
-  return ntohs(address.ss_family == AF_INET6 ? reinterpret_cast<sockaddr_in6&>(address).sin6_port
-                                             : reinterpret_cast<sockaddr_in&>(address).sin_port);
-}
 
 int milliseconds_until(Clock::time_point until) {
   const auto left = std::chrono::duration_cast<milliseconds>(until - Clock::now()).count();
@@ -129,6 +159,8 @@ std::optional<std::string> wait_reached(int fd, const Reached& reached, millisec
 
 std::optional<std::string> check_tcp(const std::string& address, std::uint16_t port, milliseconds timeout,
                                      const Reached& reached) {
+  if (reached)
+    timeout = std::min(timeout, kArrival);
   const auto until = Clock::now() + timeout;
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
@@ -162,7 +194,7 @@ std::optional<std::string> check_health(const recipe::HealthCheck& check, const 
     case recipe::HealthType::None:
       break;
     case recipe::HealthType::Http:
-      return check_http(check, address, port, timeout);
+      return check_http(check, address, port, timeout, reached);
     case recipe::HealthType::Tcp:
       return check_tcp(address, port, timeout, reached);
   }

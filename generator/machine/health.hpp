@@ -10,8 +10,9 @@
 
 namespace vmimage::machine {
 
-/// Asked of a Tcp check's connection, by its local port: whether the service took it. QEMU's user network
-/// answers for the guest, so that a connection by itself proves nothing (see reached_guest() in qmp.hpp).
+/// Asked of a check's connection, by its local port: whether the guest took it. QEMU's user network answers
+/// for the guest, so that a connection by itself proves nothing (see reached_guest() in qmp.hpp). A Tcp check
+/// succeeds by that; an Http check that has not got so far within a fraction of a second is given up.
 using Reached = std::function<bool(std::uint16_t local_port)>;
 
 /// Nothing when healthy, else the cause in a few words ("HTTP 500", "connection refused", "no answer within 2

@@ -5,7 +5,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <array>
 #include <fstream>
 
 #include "inspect/image.hpp"
@@ -24,10 +23,8 @@ using support::failure;
 
 namespace {
 
-// A guest whose network comes up while an attempt waits answers the next one sooner than this one, so most
-// attempts are short; every fourth gives a slow service time.
-constexpr std::array<std::chrono::milliseconds, 4> kAttempts{300ms, 300ms, 300ms, 3s};
-constexpr std::chrono::milliseconds kBetweenAttempts{50};
+constexpr std::chrono::milliseconds kAttempt{3000};
+constexpr std::chrono::milliseconds kBetweenAttempts{20};
 // The button is pressed again because a guest that has not yet loaded its driver does not notice it.
 constexpr std::chrono::milliseconds kBetweenPresses{2000};
 constexpr std::chrono::milliseconds kQmpStart{30s};
@@ -76,7 +73,7 @@ Image open_image(const fs::path& path, const std::optional<Firmware>& firmware) 
   image.firmware = choose_firmware(firmware, image.manifest.boot);
   if (image.firmware == Firmware::Direct) {
     const inspect::BootFiles files = inspect::boot_files(image.disk, image.manifest);
-    image.kernel = DirectKernel{files.kernel, files.initrd, files.command_line};
+    image.kernel = DirectKernel{files.kernel, files.plain_kernel, files.initrd, files.command_line};
   }
   return image;
 }
@@ -194,21 +191,16 @@ void Instance::wait_healthy(std::chrono::seconds timeout) {
   const Reached reached = [this](std::uint16_t local) { return reached_guest(*qmp_, local); };
   const auto until = Clock::now() + timeout;
   std::string cause = "it was not asked";
-  for (std::size_t attempt = 0; Clock::now() < until; ++attempt) {
+  while (Clock::now() < until) {
     support::check_interrupt();
-    const auto patience = kAttempts[attempt % kAttempts.size()];
-    const auto asked = Clock::now();
-    std::optional<std::string> problem;
     try {
-      problem = check_health(health_, "127.0.0.1", port, patience, reached);
-    } catch (const support::Error& error) {
-      problem = error.what();  // QEMU has gone while it was asked; told below
-    }
-    if (!problem)
-      return;
-    // That a short attempt went unanswered says nothing of the service.
-    if (patience == kAttempts.back() || Clock::now() - asked < patience)
+      const auto problem = check_health(health_, "127.0.0.1", port, kAttempt, reached);
+      if (!problem)
+        return;
       cause = *problem;
+    } catch (const support::Error& error) {
+      cause = error.what();  // QEMU has gone while it was asked; told below
+    }
     if (const auto end = ended(kBetweenAttempts))
       throw failure(fmt::format("the machine ended before its service was healthy: {}", *end));
   }

@@ -15,12 +15,10 @@ constexpr milliseconds kOnceHealthy{1000};
 
 std::optional<std::string> check_once(const Target& target) {
   try {
-    vmimage::machine::Reached reached;
-    if (target.check.type == recipe::HealthType::Tcp)
-      reached = [&](std::uint16_t local_port) {
-        vmimage::machine::Qmp qmp(target.monitor, kTimeout);
-        return vmimage::machine::reached_guest(qmp, local_port);
-      };
+    const auto reached = [&](std::uint16_t local_port) {
+      vmimage::machine::Qmp qmp(target.monitor, kTimeout);
+      return vmimage::machine::reached_guest(qmp, local_port);
+    };
     return vmimage::machine::check_health(target.check, "127.0.0.1", target.port, kTimeout, reached);
   } catch (const std::exception& error) {
     return error.what();

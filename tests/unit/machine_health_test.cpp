@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <functional>
+#include <stdexcept>
 #include <thread>
 
 #include "machine/health.hpp"
@@ -149,6 +150,26 @@ TEST(Health, TcpThroughRelay) {
   Server closing([](int) {});
   EXPECT_EQ(check_health(tcp(), "127.0.0.1", closing.port, 5s, [](std::uint16_t) { return false; }),
             "connection refused");
+}
+
+// The same for HTTP: given up early when the guest has not taken the connection, else given all the time.
+TEST(Health, HttpThroughRelay) {
+  Server silent([](int peer) {
+    pollfd closed{peer, POLLRDHUP, 0};
+    ::poll(&closed, 1, 10000);
+  });
+  const auto ask = [&](bool reached) {
+    return check_health(http(), "127.0.0.1", silent.port, 600ms, [=](std::uint16_t) { return reached; });
+  };
+  EXPECT_EQ(ask(false), "no answer within 0.25 s");
+  EXPECT_EQ(ask(true), "no answer within 0.6 s");
+  std::uint16_t from = 0;
+  check_health(http(), "127.0.0.1", silent.port, 400ms, [&](std::uint16_t port) {
+    from = port;
+    throw std::runtime_error("QEMU has gone");
+    return true;
+  });
+  EXPECT_NE(from, 0);
 }
 
 TEST(Health, NoAddress) {
