@@ -4,6 +4,7 @@
 
 #include "cache/cache.hpp"
 #include "disk/gpt.hpp"
+#include "disk/kernel.hpp"
 #include "disk/uki.hpp"
 #include "filesystem/block_device.hpp"
 #include "filesystem/ext4.hpp"
@@ -11,6 +12,7 @@
 #include "format/open.hpp"
 #include "inspect/fat.hpp"
 #include "inspect/opened.hpp"
+#include "support/digest.hpp"
 #include "support/error.hpp"
 #include "support/file.hpp"
 #include "support/process.hpp"
@@ -21,6 +23,8 @@ using support::invalid;
 namespace fs = std::filesystem;
 
 namespace {
+
+constexpr const char* kPlainKernel = "plain-kernel";
 
 void extract_boot_files(const fs::path& image, const recipe::Manifest& manifest, const fs::path& folder) {
   const support::TempDir work;
@@ -42,6 +46,10 @@ void extract_boot_files(const fs::path& image, const recipe::Manifest& manifest,
   };
   write(".linux", "kernel");
   write(".initrd", "initrd");
+  const auto& linux_part = disk::pe_section(sections, ".linux", manifest.boot.image);
+  if (const auto plain =
+          disk::plain_kernel(std::string_view(bytes).substr(linux_part.offset, linux_part.size)))
+    support::write_file_atomic(folder / kPlainKernel, *plain);
 }
 
 }  // namespace
@@ -78,10 +86,11 @@ recipe::Manifest load_manifest(const fs::path& path) {
 
 BootFiles boot_files(const fs::path& image, const recipe::Manifest& manifest) {
   const cache::Cache cache;
-  const std::string key = manifest.boot.digest.substr(manifest.boot.digest.find(':') + 1);
+  const std::string key = support::Digest().add(kPlainKernel).add(manifest.boot.digest).hex();
   const fs::path folder =
       cache.entry("boot", key, [&](const fs::path& work) { extract_boot_files(image, manifest, work); });
-  return {folder / "kernel", folder / "initrd", manifest.boot.command_line};
+  const fs::path plain = folder / kPlainKernel;
+  return {folder / "kernel", fs::exists(plain) ? plain : "", folder / "initrd", manifest.boot.command_line};
 }
 
 }  // namespace vmimage::inspect

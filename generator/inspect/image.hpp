@@ -12,6 +12,7 @@ namespace vmimage::inspect {
 /// Files for direct kernel boot, taken out of an image's unified kernel image.
 struct BootFiles {
   std::filesystem::path kernel;
+  std::filesystem::path plain_kernel;  ///< the same, uncompressed; empty when QEMU cannot start it so
   std::filesystem::path initrd;
   std::string command_line;
 };

@@ -31,7 +31,11 @@ void add_firmware(Argv& argv, const Machine& machine) {
     add(argv, "-drive", "if=pflash,unit=1,format=raw,file=" + value(machine.uefi_variables.string()));
   }
   if (machine.firmware == Firmware::Direct && machine.kernel) {
-    add(argv, "-kernel", machine.kernel->kernel.string());
+    // Uncompressed it starts at once. But it lies where it was linked to, 16 to some 75 MiB, and the initrd
+    // must have its place behind it.
+    constexpr std::uint64_t kPlainMemory = 96 << 20;
+    const bool plain = !machine.kernel->plain.empty() && machine.size.memory >= kPlainMemory;
+    add(argv, "-kernel", (plain ? machine.kernel->plain : machine.kernel->kernel).string());
     add(argv, "-initrd", machine.kernel->initrd.string());
     add(argv, "-append", machine.kernel->command_line);
   }
@@ -126,8 +130,10 @@ std::vector<std::string> processor_argv(const Machine& machine) {
   // No system management mode: the firmware used here does not need it, and entering it is slow.
   add(argv, "-machine", "q35,smm=off,vmport=off,graphics=off");
   add(argv, "-accel", kvm ? "kvm" : "tcg");
-  // Without five-level page tables: TCG walks them in software, and no guest here has memory for them.
-  add(argv, "-cpu", kvm ? "host" : "max,la57=off");
+  // For TCG without five-level page tables, which it walks in software, and no guest here has memory for
+  // them; and without "fast" string instructions (ERMS, FSRM), which make guests copy and clear memory byte
+  // by byte.
+  add(argv, "-cpu", kvm ? "host" : "max,la57=off,erms=off,fsrm=off");
   add(argv, "-smp", std::to_string(machine.size.cpus));
   add(argv, "-m", fmt::format("{}M", (machine.size.memory + (1 << 20) - 1) >> 20));
   return argv;

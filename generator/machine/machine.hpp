@@ -32,6 +32,7 @@ struct Forward {
 
 struct DirectKernel {
   std::filesystem::path kernel;
+  std::filesystem::path plain;  ///< the same, uncompressed, with an entry for PVH boot; may be empty
   std::filesystem::path initrd;
   std::string command_line;
 };

@@ -151,6 +151,28 @@ std::vector<std::string> first_members(const fs::path& file, std::size_t count) 
   return members;
 }
 
+std::optional<std::string> decompress(std::string_view bytes) {
+  constexpr std::size_t kMost = 1 << 30;
+  const std::unique_ptr<archive, ReadRelease> reader(archive_read_new());
+  archive_read_support_format_raw(reader.get());
+  archive_read_support_filter_bzip2(reader.get());
+  archive_read_support_filter_gzip(reader.get());
+  archive_read_support_filter_lz4(reader.get());
+  archive_read_support_filter_lzma(reader.get());
+  archive_read_support_filter_xz(reader.get());
+  archive_read_support_filter_zstd(reader.get());
+  archive_entry* entry = nullptr;
+  if (archive_read_open_memory(reader.get(), bytes.data(), bytes.size()) != ARCHIVE_OK ||
+      archive_read_next_header(reader.get(), &entry) != ARCHIVE_OK ||
+      archive_filter_code(reader.get(), 0) == ARCHIVE_FILTER_NONE)
+    return std::nullopt;
+  std::string content, block(1 << 18, '\0');
+  la_ssize_t got = 0;
+  while ((got = archive_read_data(reader.get(), block.data(), block.size())) > 0 && content.size() < kMost)
+    content.append(block, 0, static_cast<std::size_t>(got));
+  return got == 0 ? std::optional(std::move(content)) : std::nullopt;
+}
+
 void read_tar(const fs::path& file, const std::function<void(ArchiveEntry&)>& each) {
   const std::unique_ptr<archive, ReadRelease> reader(archive_read_new());
   archive_read_support_format_tar(reader.get());

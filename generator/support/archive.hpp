@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -52,6 +53,9 @@ class ArchiveEntry {
 
 /// Paths of the first members of a tar (any compression), at most `count`; none when it is no tar.
 std::vector<std::string> first_members(const std::filesystem::path& file, std::size_t count);
+
+/// What these bytes unpack to (xz, gzip, zstd, lz4, …); nothing when they are damaged or of no known kind.
+std::optional<std::string> decompress(std::string_view bytes);
 
 void read_tar(const std::filesystem::path& file, const std::function<void(ArchiveEntry&)>& each);
 

@@ -19,7 +19,7 @@ Machine example() {
   machine.name = "orders-1";
   machine.disk = "/run/orders/disk.qcow2";
   machine.size = {.cpus = 2, .memory = 256ull << 20};
-  machine.kernel = DirectKernel{"/cache/kernel", "/cache/initrd", "root=PARTLABEL=root console=ttyS0"};
+  machine.kernel = DirectKernel{"/cache/kernel", {}, "/cache/initrd", "root=PARTLABEL=root console=ttyS0"};
   machine.qmp_socket = "/run/orders/qmp";
   machine.serial_log = "/run/orders/serial.log";
   machine.settings = "/run/orders/environment";
@@ -57,7 +57,7 @@ TEST(MachineArgv, WholeCommandLine) {
                        "-accel",
                        "tcg",
                        "-cpu",
-                       "max,la57=off",
+                       "max,la57=off,erms=off,fsrm=off",
                        "-smp",
                        "2",
                        "-m",
@@ -92,6 +92,14 @@ TEST(MachineArgv, WholeCommandLine) {
                        "-qmp",
                        "unix:/run/orders/qmp,server=on,wait=off"};
   EXPECT_EQ(qemu_argv(example()), expected);
+}
+
+TEST(MachineArgv, UncompressedKernelWhereItHasRoom) {
+  Machine machine = example();
+  machine.kernel->plain = "/cache/plain-kernel";
+  EXPECT_TRUE(has(qemu_argv(machine), "-kernel", "/cache/plain-kernel"));
+  machine.size.memory = 64ull << 20;
+  EXPECT_TRUE(has(qemu_argv(machine), "-kernel", "/cache/kernel"));
 }
 
 TEST(MachineArgv, KvmUsesTheHostsProcessor) {

@@ -99,7 +99,7 @@ void set_firmware(machine::Machine& vm, const Launch& launch) {
   vm.firmware = machine::choose_firmware({}, launch.manifest->boot);
   if (vm.firmware == machine::Firmware::Direct) {
     const auto boot = vmimage::inspect::boot_files(launch.image, *launch.manifest);
-    vm.kernel = machine::DirectKernel{boot.kernel, boot.initrd, boot.command_line};
+    vm.kernel = machine::DirectKernel{boot.kernel, boot.plain_kernel, boot.initrd, boot.command_line};
   } else if (vm.firmware == machine::Firmware::Uefi) {
     const machine::UefiFiles files = machine::find_uefi();
     vm.uefi_code = files.code;
