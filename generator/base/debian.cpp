@@ -107,8 +107,10 @@ const std::vector<std::string> kMasked{"apt-daily-upgrade.timer",
                                        "systemd-boot-system-token.service",
                                        "systemd-firstboot.service",
                                        "systemd-hwdb-update.service",
+                                       "systemd-initctl.socket",
                                        "systemd-journal-catalog-update.service",
                                        "systemd-journal-flush.service",
+                                       "systemd-journald-audit.socket",
                                        "systemd-machine-id-commit.service",
                                        "systemd-networkd-wait-online.service",
                                        "systemd-pcrphase-initrd.service",
@@ -117,6 +119,7 @@ const std::vector<std::string> kMasked{"apt-daily-upgrade.timer",
                                        "systemd-pstore.service",
                                        "systemd-repart.service",
                                        "systemd-sysusers.service",
+                                       "systemd-tmpfiles-setup-dev.service",
                                        "systemd-update-done.service",
                                        "systemd-update-utmp-runlevel.service",
                                        "systemd-update-utmp.service"};
@@ -130,25 +133,41 @@ const std::vector<std::string> kMaskedGenerators{
     "systemd-system-update-generator",  "systemd-sysv-generator",       "systemd-veritysetup-generator"};
 
 const Enabled kResolved{"systemd-resolved.service", "multi-user.target"};
+const Enabled kDevices{"vmimage-devices.service", "multi-user.target"};
 
 std::vector<GuestFile> guest_files() {
   std::vector<GuestFile> files = settings_files();
   files.push_back(network_file());
+  files.push_back({"debian-devices.service", "/usr/lib/systemd/system/vmimage-devices.service", 0644});
+  files.push_back({"debian-tmpfiles.service", "/etc/systemd/system/systemd-tmpfiles-setup.service", 0644});
+  files.push_back(
+      {"debian-trigger.conf", "/etc/systemd/system/systemd-udev-trigger.service.d/vmimage.conf", 0644});
   return files;
 }
 
 std::vector<Enabled> enabled_units() {
-  return {network_unit(), kResolved, settings_unit()};
+  return {network_unit(), kResolved, kDevices, settings_unit()};
 }
 
+// What packages bring although it says nothing; without it the unit that reads it is not started.
+const std::vector<std::string> kRemoved{"/etc/modules-load.d/modules.conf"};
+
 const std::vector<std::pair<std::string, std::string>> kTexts{
-    {"/etc/fstab", "# The kernel mounts the root file system; there is no other.\n"},
+    {"/etc/fstab", ""},  // the kernel mounts the root file system; there is no other
     {"/etc/hostname", "localhost\n"},
     {"/etc/hosts", "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n"},
     {"/etc/machine-id", ""},  // each instance gets its own when it starts: machine-id(5)
     {"/etc/systemd/journald.conf.d/vmimage.conf", "[Journal]\nStorage=volatile\nRuntimeMaxUse=16M\n"},
     {"/etc/systemd/resolved.conf.d/vmimage.conf",
      "[Resolve]\nDNSStubListener=no\nLLMNR=no\nMulticastDNS=no\n"},
+    // A process each, that reads nothing; or that need not be done before the service has its network.
+    {"/etc/systemd/system/systemd-remount-fs.service.d/vmimage.conf",
+     "[Unit]\nConditionFileNotEmpty=/etc/fstab\n"},
+    {"/etc/systemd/system/systemd-sysctl.service.d/vmimage.conf", "[Service]\nLoadCredential=\n"},
+    {"/etc/systemd/system/systemd-random-seed.service.d/vmimage.conf",
+     "[Unit]\nAfter=systemd-networkd.service\n"},
+    {"/etc/systemd/system/systemd-resolved.service.d/vmimage.conf",
+     "[Unit]\nAfter=systemd-networkd.service\n"},
     {"/etc/systemd/system.conf.d/vmimage.conf",
      "[Manager]\nDefaultTimeoutStopSec=15s\nShowStatus=no\nStatusUnitFormat=name\n"}};
 
@@ -171,6 +190,8 @@ void write_settings(Ext4& root) {
 
 void populate_debian(Ext4& root, const fs::path& tar, const Kit& kit) {
   rootfs::write_tar(root, tar);
+  for (const auto& path : kRemoved)
+    root.remove(path);
   write_modules(root, kit);
   write_settings(root);
 }
@@ -182,7 +203,7 @@ std::string content_digest(const fs::path& entry, const Kit& kit) {
     digest.add(file.path).add(std::to_string(file.mode)).add(guest::file(file.name));
   for (const auto& [path, text] : kTexts)
     digest.add(path).add(text);
-  for (const auto& names : {kMasked, kMaskedGenerators})
+  for (const auto& names : {kMasked, kMaskedGenerators, kRemoved})
     for (const auto& name : names)
       digest.add(name);
   for (const auto& [unit, target] : enabled_units())

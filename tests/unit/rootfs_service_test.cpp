@@ -283,16 +283,47 @@ TEST(GuestFiles, ScriptsAreShellScripts) {
   EXPECT_THROW(guest::file("absent"), std::out_of_range);
 }
 
+/// debian-settings with a machine of our own below `folder`, and without reading QEMU's settings.
+void run_debian_settings(const std::filesystem::path& folder) {
+  std::string script = replaced(std::string(guest::file("debian-settings")), "/run/vmimage", folder.string());
+  script = replaced(script, ". /usr/lib/vmimage/settings", ":");
+  script = replaced(script, "/sys/", (folder / "sys").string() + "/");
+  support::write_file_atomic(folder / "modprobe",
+                             "#!/bin/sh\necho \"$*\" >>" + (folder / "loaded").string() + "\n", 0755);
+  support::write_file_atomic(folder / "script", script);
+  run_checked({.argv = {"sh", "-e", folder / "script"},
+               .environment = {{"PATH", folder.string() + ":/usr/bin:/bin"}}});
+}
+
 TEST(GuestFiles, SettingsAreQuotedForSystemd) {
   const TempDir folder;
-  std::string script =
-      replaced(std::string(guest::file("debian-settings")), "/run/vmimage", folder.path().string());
-  script = replaced(script, "/usr/lib/vmimage/settings", "true");
-  support::write_file_atomic(folder.path() / "script", script);
   support::write_file_atomic(folder.path() / "environment", "A=a b\nB=\"q\" \\ $X `id`\nC=\nD=x=y\n");
-  run_checked({.argv = {"sh", folder.path() / "script"}});
+  run_debian_settings(folder.path());
   EXPECT_EQ("A=\"a b\"\nB=\"\\\"q\\\" \\\\ \\$X \\`id\\`\"\nC=\"\"\nD=\"x=y\"\n",
             support::read_file(folder.path() / "environment.systemd"));
+  support::write_file_atomic(folder.path() / "environment", "");
+  run_debian_settings(folder.path());
+  EXPECT_EQ("", support::read_file(folder.path() / "environment.systemd"));
+  EXPECT_FALSE(std::filesystem::exists(folder.path() / "loaded"));
+}
+
+TEST(GuestFiles, DriversOfNetworkCardsOnly) {
+  const TempDir folder;
+  const auto device = [&](const std::string& path, const char* kind, const char* what, const char* alias) {
+    const auto place = folder.path() / "sys/bus" / path;
+    std::filesystem::create_directories(place);
+    support::write_file_atomic(place / kind, std::string(what) + "\n");
+    support::write_file_atomic(place / "modalias", std::string(alias) + "\n");
+  };
+  device("pci/devices/0000:00:01.0", "class", "0x020000", "pci:network");
+  device("pci/devices/0000:00:02.0", "class", "0x010000", "pci:disk");
+  device("virtio/devices/virtio0", "device", "0x0001", "virtio:network");
+  device("virtio/devices/virtio1", "device", "0x0002", "virtio:disk");
+  device("acpi/devices/QEMU0002:00", "uid", "0", "acpi:QEMU0002");
+  run_debian_settings(folder.path());
+  const std::string options = "--all --use-blacklist --quiet ";
+  EXPECT_EQ(options + "pci:network qemu_fw_cfg\n" + options + "virtio:network\n",
+            support::read_file(folder.path() / "loaded"));
 }
 
 TEST(AddService, PutsUnitAndStateFolderIntoTheTree) {
