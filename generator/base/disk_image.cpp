@@ -111,6 +111,10 @@ disk::ExtState require_clean(BlockDevice& device, const disk::Volume& root, cons
   if (state.needs_recovery)
     throw invalid(fmt::format("failed to use '{}' as base: its root file system was not unmounted", name),
                   "boot it once and power it off, or let e2fsck(8) put it in order");
+  if (!state.beyond_us.empty())  // libext2fs would not count what we write
+    throw invalid(fmt::format("failed to use '{}' as base: its root file system has the feature '{}'", name,
+                              state.beyond_us),
+                  "take an image without it (tune2fs(8)), or its root file system as a tar archive");
   return state;
 }
 

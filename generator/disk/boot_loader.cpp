@@ -64,8 +64,10 @@ std::vector<std::string> firmware_for(const BootLoaders& loaders) {
 }
 
 ExtState ext_state(std::string_view superblock) {
-  constexpr std::uint64_t kRecover = 0x4, k64Bit = 0x80;    // of s_feature_incompat
-  constexpr std::uint64_t kUnmounted = 0x1, kErrors = 0x2;  // of s_state
+  constexpr std::uint64_t kRecover = 0x4, k64Bit = 0x80;      // of s_feature_incompat
+  constexpr std::uint64_t kUnmounted = 0x1, kErrors = 0x2;    // of s_state
+  constexpr std::uint64_t kQuota = 0x100, kBigalloc = 0x200;  // of s_feature_ro_compat
+  const std::uint64_t writing = little_endian(superblock, 0x64, 4);
   const std::uint64_t incompatible = little_endian(superblock, 0x60, 4);
   const std::uint64_t state = little_endian(superblock, 0x3a, 2);
   std::uint64_t blocks = little_endian(superblock, 0x4, 4), free = little_endian(superblock, 0xc, 4);
@@ -75,7 +77,10 @@ ExtState ext_state(std::string_view superblock) {
   }
   const std::uint64_t block = 1024ull << std::min<std::uint64_t>(little_endian(superblock, 0x18, 4), 6);
   return {blocks * block, free * block,
-          (incompatible & kRecover) != 0 || (state & (kUnmounted | kErrors)) != kUnmounted};
+          (incompatible & kRecover) != 0 || (state & (kUnmounted | kErrors)) != kUnmounted,
+          writing & kQuota      ? "quota"
+          : writing & kBigalloc ? "bigalloc"
+                                : ""};
 }
 
 }  // namespace vmimage::disk

@@ -30,6 +30,7 @@ struct ExtState {
   std::uint64_t size = 0;  ///< bytes of the file system
   std::uint64_t free = 0;  ///< bytes of it that nothing takes
   bool needs_recovery = false;
+  std::string beyond_us;  ///< a feature of it that we would not keep right; empty: none
 };
 ExtState ext_state(std::string_view superblock);
 

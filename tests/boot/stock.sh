@@ -14,6 +14,6 @@ trap 'rm -rf "$work"' EXIT
 # In memory, where there is room: much of it is small files.
 if [ "$(df --output=avail /dev/shm 2>/dev/null | tail -n 1)" -gt 3000000 ]; then export TMPDIR=/dev/shm; fi
 "$1" --stock "$work/stock.tar.zst" hello-debian.json - "$work/stock.qcow2"
-qemu-img convert -O vmdk -o subformat=streamOptimized "$work/stock.qcow2" "$work/stock.vmdk"
+qemu-img convert -O vmdk "$work/stock.qcow2" "$work/stock.vmdk"
 mv "$work/stock.vmdk" "$work/stock.tar.zst" .
 printf '%s\n' "$made_from" >stock.from

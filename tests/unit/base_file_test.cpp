@@ -11,6 +11,7 @@
 #include "disk/boot_loader.hpp"
 #include "disk/enlarge.hpp"
 #include "filesystem/ext4.hpp"
+#include "format/format.hpp"
 #include "image/build.hpp"
 #include "image/room.hpp"
 #include "inspect/image.hpp"
@@ -36,21 +37,24 @@ struct Shape {
   const char* table;  ///< a script for sfdisk(8)
   std::uint64_t root;
   std::uint64_t size;
-  const char* filesystem = "ext4";
+  std::vector<std::string> options = {"-t", "ext4"};  ///< for mke2fs(8)
 };
 
-constexpr Shape kGpt{"gpt",
-                     "label: gpt\nlabel-id: 6FB0C2C6-0000-4000-8000-000000000001\n"
-                     "1: start=20M, type=4F68BCE3-E8CD-4DB1-96E7-FBCAF984B709, name=root, "
-                     "uuid=6FB0C2C6-0000-4000-8000-000000000002\n"
-                     "14: start=1M, size=3M, type=21686148-6449-6E6F-744E-656564454649\n"
-                     "15: start=4M, size=16M, type=C12A7328-F81F-11D2-BA4B-00A0C93EC93B\n",
-                     20 * kMiB, 40 * kMiB};
-constexpr Shape kMbr{"mbr", "label: dos\nlabel-id: 0x12345678\nstart=1M, type=83, bootable\n", kMiB,
-                     40 * kMiB};
-constexpr Shape kBare{"bare", "", 0, 40 * kMiB};
-constexpr Shape kNotLast{"not-last", "label: dos\nstart=1M, size=40M, type=83\nstart=41M, size=8M, type=82\n",
-                         kMiB, 40 * kMiB};
+const Shape kGpt{"gpt",
+                 "label: gpt\nlabel-id: 6FB0C2C6-0000-4000-8000-000000000001\n"
+                 "1: start=20M, type=4F68BCE3-E8CD-4DB1-96E7-FBCAF984B709, name=root, "
+                 "uuid=6FB0C2C6-0000-4000-8000-000000000002\n"
+                 "14: start=1M, size=3M, type=21686148-6449-6E6F-744E-656564454649\n"
+                 "15: start=4M, size=16M, type=C12A7328-F81F-11D2-BA4B-00A0C93EC93B\n",
+                 20 * kMiB, 40 * kMiB};
+const Shape kMbr{"mbr", "label: dos\nlabel-id: 0x12345678\nstart=1M, type=83, bootable\n", kMiB, 40 * kMiB};
+const Shape kBare{"bare", "", 0, 40 * kMiB};
+const Shape kNotLast{"not-last", "label: dos\nstart=1M, size=40M, type=83\nstart=41M, size=8M, type=82\n",
+                     kMiB, 40 * kMiB};
+
+Shape on_mbr(const char* name, const std::vector<std::string>& options) {
+  return {name, kMbr.table, kMbr.root, kMbr.size, options};
+}
 
 void write_at(const fs::path& file, std::uint64_t offset, const std::string& bytes) {
   RawFile(file, DeviceAccess::Write).write(offset, bytes.data(), bytes.size());
@@ -104,7 +108,7 @@ class BaseFileTest : public testing::Test {
   /// partition.
   void make_base(const Shape& shape) {
     make_disk(raw(), shape.root + shape.size + (shape.root > 0 ? 10 * kMiB : 0), shape.table);
-    make_root(raw(), tree(), shape.root, shape.size, shape.filesystem);
+    make_root(raw(), tree(), shape.root, shape.size, shape.options);
     write_file_atomic(folder_.path() / "requests",
                       "cd srv\nmknod device c 4 64\nea_set large user.note kept\nsif large mtime 99\n");
     run_checked({.argv = {"debugfs", "-w", "-f", folder_.path() / "requests",
@@ -126,6 +130,11 @@ class BaseFileTest : public testing::Test {
     const fs::path file = folder_.path() / ("base." + format);
     if (file == raw())
       return file;
+    if (format == "ova" || format == "vhd" || format == "raw.gz") {
+      write_file_atomic(file, "");
+      format::convert(format::find_disk(raw()), format::find(format), {}, file);
+      return file;
+    }
     run_checked({.argv = {"qemu-img", "convert", "-f", "raw", "-O", format, raw(), file}});
     return file;
   }
@@ -205,15 +214,18 @@ TEST_P(EveryShape, OnlyTheServiceGoesIn) {
   EXPECT_EQ(read_at(raw(), end, size - end), read_at(disk, end, size - end));
 }
 
-INSTANTIATE_TEST_SUITE_P(Disks, EveryShape,
-                         testing::Values(kGpt, kMbr, kBare, kNotLast,
-                                         Shape{"ext3", kMbr.table, kMbr.root, kMbr.size, "ext3"},
-                                         Shape{"ext2", kMbr.table, kMbr.root, kMbr.size, "ext2"}),
-                         [](const auto& shape) {
-                           std::string name = shape.param.name;
-                           std::erase(name, '-');
-                           return name;
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    Disks, EveryShape,
+    testing::Values(kGpt, kMbr, kBare, kNotLast, on_mbr("ext3", {"-t", "ext3", "-I", "128"}),
+                    on_mbr("ext2", {"-t", "ext2"}),
+                    on_mbr("newest",
+                           {"-t", "ext4", "-O", "metadata_csum_seed,orphan_file,inline_data,casefold"}),
+                    on_mbr("oldest", {"-t", "ext4", "-O", "^64bit,^metadata_csum,^flex_bg,uninit_bg"})),
+    [](const auto& shape) {
+      std::string name = shape.param.name;
+      std::erase(name, '-');
+      return name;
+    });
 
 class EveryFormat : public BaseFileTest, public testing::WithParamInterface<const char*> {};
 
@@ -238,8 +250,13 @@ TEST_P(EveryFormat, IsABaseAndNotWhenCutOff) {
   expect_refused(base, "base.");
 }
 
-INSTANTIATE_TEST_SUITE_P(Formats, EveryFormat, testing::Values("raw", "qcow2", "vmdk", "vdi", "vhdx"),
-                         [](const auto& shape) { return std::string(shape.param); });
+INSTANTIATE_TEST_SUITE_P(Formats, EveryFormat,
+                         testing::Values("raw", "qcow2", "vmdk", "vdi", "vhdx", "vhd", "ova", "raw.gz"),
+                         [](const auto& shape) {
+                           std::string name = shape.param;
+                           std::erase(name, '.');
+                           return name;
+                         });
 
 TEST_F(BaseFileTest, TheSameBaseGivesTheSameImage) {
   make_base(kGpt);
@@ -341,6 +358,12 @@ TEST_F(BaseFileTest, IsNoFile) {
   expect_refused(folder_.path() / "fifo", "it is no plain file");
 }
 
+TEST_F(BaseFileTest, IsCutOffWithoutATableThatTells) {
+  make_base(kBare);
+  fs::resize_file(raw(), fs::file_size(raw()) / 2);
+  expect_refused(raw(), "'file:base.raw' is cut off: its root file system has", "make it again");
+}
+
 TEST_F(BaseFileTest, HasNoRootThatIsRead) {
   make_disk(raw(), 64 * kMiB, kGpt.table);
   make_esp(4 * kMiB);
@@ -367,6 +390,13 @@ TEST_F(BaseFileTest, HasAPartElsewhere) {
   expect_refused(top, "a part of its disk is in another file", "qemu-img convert");
   run_checked({.argv = {"qemu-img", "convert", "-O", "vmdk", "-o", "subformat=monolithicFlat", base, split}});
   expect_refused(split, "a part of its disk is in another file");
+}
+
+TEST_F(BaseFileTest, HasAFileSystemThatIsBeyondUs) {
+  for (const std::string feature : {"quota", "bigalloc"}) {
+    make_base(on_mbr("beyond", {"-t", "ext4", "-O", feature}));
+    expect_refused(raw(), "its root file system has the feature '" + feature + "'", "tar archive");
+  }
 }
 
 TEST_F(BaseFileTest, WasNotUnmounted) {

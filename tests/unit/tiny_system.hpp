@@ -6,6 +6,7 @@
 
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "disk/root.hpp"
 #include "filesystem/block_device.hpp"
@@ -45,12 +46,14 @@ inline void make_tiny_system(const std::filesystem::path& folder) {
   fs::create_symlink("/lib/systemd/system/systemd-networkd.service", wanted / "systemd-networkd.service");
 }
 
-/// An ext file system of these files at an offset of a disk, as mke2fs(8) makes it by itself.
+/// An ext file system of these files at an offset of a disk, as mke2fs(8) makes it with these options.
 inline void make_root(const std::filesystem::path& disk, const std::filesystem::path& tree,
-                      std::uint64_t offset, std::uint64_t size, const std::string& type = "ext4") {
-  support::run_checked(
-      {.argv = {"mke2fs", "-q", "-F", "-t", type, "-d", tree.string(), "-E", fmt::format("offset={}", offset),
-                disk.string(), fmt::format("{}k", size / 1024)}});
+                      std::uint64_t offset, std::uint64_t size, const std::vector<std::string>& options) {
+  std::vector<std::string> argv{
+      "mke2fs", "-q", "-F", "-d", tree.string(), "-E", fmt::format("offset={}", offset)};
+  argv.insert(argv.end(), options.begin(), options.end());
+  argv.insert(argv.end(), {disk.string(), fmt::format("{}k", size / 1024)});
+  support::run_checked({.argv = argv});
 }
 
 /// An empty disk with a partition table as sfdisk(8) writes it; without a script with none.
