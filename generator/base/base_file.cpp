@@ -3,11 +3,14 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <ctime>
 
+#include "filesystem/block_device.hpp"
 #include "support/digest.hpp"
 #include "support/error.hpp"
 #include "support/file.hpp"
+#include "support/process.hpp"
 
 namespace vmimage::base {
 
@@ -29,6 +32,21 @@ std::string stamp_of(const struct stat& status) {
   return fmt::format("{}:{}:{}:{}.{}:{}.{}", status.st_dev, status.st_ino, status.st_size,
                      status.st_mtim.tv_sec, status.st_mtim.tv_nsec, status.st_ctim.tv_sec,
                      status.st_ctim.tv_nsec);
+}
+
+/// Minutes for a large file: it says how far it is, and can be interrupted.
+std::string digest_of(const fs::path& path, const support::Report& progress) {
+  filesystem::RawFile file(path, filesystem::DeviceAccess::Read);
+  support::Digest digest;
+  std::string buffer(1 << 20, '\0');
+  for (std::uint64_t at = 0; at < file.size(); at += buffer.size()) {
+    support::check_interrupt();
+    const auto part = std::min<std::uint64_t>(buffer.size(), file.size() - at);
+    file.read(at, buffer.data(), part);
+    digest.raw(buffer.data(), part);
+    progress.bytes(at + part, file.size());
+  }
+  return digest.hex();
 }
 
 void require_file(const fs::path& path) {
@@ -55,7 +73,7 @@ BaseFile open_base_file(const cache::Cache& cache, const fs::path& path, const s
   file.stamp = stamp_of(status);
   const auto digest = [&] {
     progress("reading " + file.path.string());
-    const std::string sha256 = support::sha256_file(file.path);
+    const std::string sha256 = digest_of(file.path, progress);
     require_unchanged(file);
     return sha256;
   };

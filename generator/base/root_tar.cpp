@@ -13,6 +13,7 @@
 #include "support/archive.hpp"
 #include "support/error.hpp"
 #include "support/file.hpp"
+#include "support/process.hpp"
 
 namespace vmimage::base {
 
@@ -33,7 +34,7 @@ std::uint64_t room_for(const BaseFile& file) {
     support::read_tar(file.path, [&](support::ArchiveEntry& entry) {
       bytes += entry.size() + kPerMember;
       while (!entry.next_block().empty())
-        continue;
+        support::check_interrupt();
     });
   } catch (const support::Error& error) {
     if (error.kind() != support::ErrorKind::Failure)
