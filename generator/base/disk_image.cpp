@@ -49,7 +49,7 @@ void require_alone(const format::Source& source) {
   const support::json details = info.value("format-specific", none).value("data", none);
   bool others = info.contains("backing-filename") || details.contains("data-file");
   for (const auto& extent : details.value("extents", support::json::array()))
-    others = others || fs::path(extent.value("filename", "")).filename() != source.file.filename();
+    others = others || extent.value("filename", "") != source.file.string();
   if (others)
     throw invalid(fmt::format("failed to use '{}' as base: a part of its disk is in another file", name),
                   "make one file of it: qemu-img convert -O qcow2");

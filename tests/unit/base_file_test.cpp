@@ -390,6 +390,11 @@ TEST_F(BaseFileTest, HasAPartElsewhere) {
   expect_refused(top, "a part of its disk is in another file", "qemu-img convert");
   run_checked({.argv = {"qemu-img", "convert", "-O", "vmdk", "-o", "subformat=monolithicFlat", base, split}});
   expect_refused(split, "a part of its disk is in another file");
+  // The same name does not make it the same file.
+  fs::create_directory(folder_.path() / "other");
+  fs::rename(folder_.path() / "split-flat.vmdk", folder_.path() / "other/split.vmdk");
+  run_checked({.argv = {"sed", "-i", "s|split-flat.vmdk|other/split.vmdk|", split}});
+  expect_refused(split, "a part of its disk is in another file");
 }
 
 TEST_F(BaseFileTest, HasAFileSystemThatIsBeyondUs) {

@@ -27,7 +27,7 @@ inline void make_tiny_system(const std::filesystem::path& folder) {
   put("etc/group", "root:x:0:\n");
   put("etc/shadow", "root:*:0::::::\n", 0640);
   put("etc/systemd/network/dhcp.network", "[Match]\nType=ether\n[Network]\nDHCP=yes\n");
-  put("usr/lib/systemd/systemd", support::read_file("/proc/self/exe").substr(0, 4096), 0755);
+  put("usr/lib/systemd/systemd", support::read_file("/bin/true"), 0755);
   put("usr/lib/systemd/systemd-networkd", "", 0755);
   put("usr/lib/systemd/system/systemd-networkd.service", "");
   put("usr/lib/modules/6.1.0-stock/modules.dep", "kernel/virtio_net.ko:\nkernel/qemu_fw_cfg.ko:\n");
