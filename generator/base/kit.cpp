@@ -69,6 +69,7 @@ std::string make_initrd(const fs::path& modules, const fs::path& busybox) {
   members.push_back({.path = "dev/console", .mode = 020600, .content = {}, .major = 5, .minor = 1});
   members.push_back({.path = "bin/busybox", .mode = 0100755, .content = support::read_file(busybox)});
   members.push_back({.path = "init", .mode = 0100755, .content = std::string(guest::file("initrd-init"))});
+  members.push_back({.path = "bin/grow", .mode = 0100755, .content = std::string(guest::file("grow"))});
   for (const auto& [name, content] : load_modules(modules, kInitrdModules))
     members.push_back({.path = "lib/" + name + ".ko", .content = content});
   return support::write_cpio(members);
@@ -186,7 +187,7 @@ const std::vector<std::string>& kit_packages(const std::string& vendor) {
 
 std::string kit_key(const std::vector<recipe::Pin>& pins) {
   support::Digest digest;
-  digest.add(kKitVersion).add(kernel_command_line()).add(guest::file("initrd-init"));
+  digest.add(kKitVersion).add(kernel_command_line()).add(guest::file("initrd-init")).add(guest::file("grow"));
   for (const auto& pin : pins)
     digest.add(pin.name).add(pin.version).add(pin.sha256);
   return digest.hex();
