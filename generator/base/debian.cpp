@@ -25,7 +25,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr const char* kDebianVersion = "1";  // raise when the same packages give another tree
+constexpr const char* kDebianVersion = "2";  // raise when the same packages give another tree
 constexpr std::uint64_t kDefaultDisk = 2ull << 30;
 
 const std::vector<std::string> kPackages{"base-files",
@@ -133,12 +133,14 @@ const std::vector<std::string> kMaskedGenerators{
     "systemd-system-update-generator",  "systemd-sysv-generator",       "systemd-veritysetup-generator"};
 
 const Enabled kResolved{"systemd-resolved.service", "multi-user.target"};
+const Enabled kSshKeys{"vmimage-ssh-keys.service", "ssh.service"};
 const Enabled kDevices{"vmimage-devices.service", "multi-user.target"};
 
 std::vector<GuestFile> guest_files() {
   std::vector<GuestFile> files = settings_files();
   files.push_back(network_file());
   files.push_back({"debian-devices.service", "/usr/lib/systemd/system/vmimage-devices.service", 0644});
+  files.push_back({"debian-ssh-keys.service", "/usr/lib/systemd/system/vmimage-ssh-keys.service", 0644});
   files.push_back({"debian-tmpfiles.service", "/etc/systemd/system/systemd-tmpfiles-setup.service", 0644});
   files.push_back(
       {"debian-trigger.conf", "/etc/systemd/system/systemd-udev-trigger.service.d/vmimage.conf", 0644});
@@ -146,7 +148,7 @@ std::vector<GuestFile> guest_files() {
 }
 
 std::vector<Enabled> enabled_units() {
-  return {network_unit(), kResolved, kDevices, settings_unit()};
+  return {network_unit(), kResolved, kDevices, kSshKeys, settings_unit()};
 }
 
 // What packages bring although it says nothing; without it the unit that reads it is not started.
@@ -192,6 +194,11 @@ void populate_debian(Ext4& root, const fs::path& tar, const Kit& kit) {
   rootfs::write_tar(root, tar);
   for (const auto& path : kRemoved)
     root.remove(path);
+  if (root.status(
+          "/etc/ssh"))  // keys that the package made when it was installed: all instances would have them
+    for (const auto& name : root.list("/etc/ssh"))
+      if (name.starts_with("ssh_host_"))
+        root.remove("/etc/ssh/" + name);
   write_modules(root, kit);
   write_settings(root);
 }

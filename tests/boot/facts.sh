@@ -1,0 +1,12 @@
+#!/bin/sh
+# A service that says on its console what its instance is, and then is examples/hello.
+if [ -d /etc/ssh ]; then
+  until [ -s /etc/ssh/ssh_host_ed25519_key.pub ]; do sleep 0.2; done
+  read -r _ key _ </etc/ssh/ssh_host_ed25519_key.pub
+  echo "fact key $key"
+fi
+echo "fact id $(cat /etc/machine-id)"
+echo "fact name $(cat /proc/sys/kernel/hostname)"
+echo "fact random $(cat /proc/sys/kernel/random/uuid)"
+echo "fact size $(df -P -k / | awk 'END { print $2 }')"
+exec /usr/bin/hello
