@@ -78,6 +78,16 @@ Record parse_record(const json& document) {
   return record;
 }
 
+/// All numbers of a state are whole; the JSON library converts others, whatever their size.
+void require_whole_numbers(const json& document, const std::string& where) {
+  if (document.is_number_float())
+    throw support::failure(where + ": " + document.dump() + " is no whole number",
+                           "it was not written by this vmfleet");
+  if (document.is_structured())
+    for (const auto& part : document)
+      require_whole_numbers(part, where);
+}
+
 FleetState parse_fields(const json& document, const std::string& where) {
   FleetState state;
   const auto mode = std::find(kModes.begin(), kModes.end(), document.at("mode").get<std::string>());
@@ -140,6 +150,7 @@ std::string to_json(const FleetState& state) {
 FleetState parse_state(const std::string& text, const std::string& where) {
   const json document = support::parse_json(text, where);
   support::Fields(document, where).require_version(kStateVersion, "fleet's state");
+  require_whole_numbers(document, where);
   try {
     return parse_fields(document, where);
   } catch (const json::exception& error) {

@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -64,11 +65,11 @@ class MemoryDisk : public filesystem::BlockDevice {
   std::uint64_t size() const override { return bytes_.size(); }
   void read(std::uint64_t offset, void* data, std::size_t size) override {
     check(offset, size);
-    std::memcpy(data, bytes_.data() + offset, size);
+    std::copy_n(bytes_.data() + offset, size, static_cast<char*>(data));
   }
   void write(std::uint64_t offset, const void* data, std::size_t size) override {
     check(offset, size);
-    std::memcpy(bytes_.data() + offset, data, size);
+    std::copy_n(static_cast<const char*>(data), size, bytes_.data() + offset);
   }
   void zero(std::uint64_t offset, std::uint64_t size) override {
     check(offset, size);

@@ -83,6 +83,9 @@ TEST(FleetState, WhatIsWrittenIsReadAgain) {
   std::string other = text;
   other.replace(other.find("stopped"), 7, "stapled");
   EXPECT_ANY_THROW(supervisor::parse_state(other, "state.json"));
+  other = text;
+  other.replace(other.find("20001"), 5, "6e+90");
+  EXPECT_THROW(static_cast<void>(supervisor::parse_state(other, "state.json")), vmimage::support::Error);
   EXPECT_ANY_THROW(supervisor::parse_state(R"({"version": 1})", "state.json"));
   EXPECT_ANY_THROW(supervisor::parse_state(R"({"version": 2})", "state.json"));
 }
