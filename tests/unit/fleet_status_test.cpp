@@ -85,7 +85,7 @@ TEST(FleetState, WhatIsWrittenIsReadAgain) {
   EXPECT_ANY_THROW(supervisor::parse_state(other, "state.json"));
   other = text;
   other.replace(other.find("20001"), 5, "6e+90");
-  EXPECT_THROW(static_cast<void>(supervisor::parse_state(other, "state.json")), vmimage::support::Error);
+  EXPECT_ANY_THROW(supervisor::parse_state(other, "state.json"));
   EXPECT_ANY_THROW(supervisor::parse_state(R"({"version": 1})", "state.json"));
   EXPECT_ANY_THROW(supervisor::parse_state(R"({"version": 2})", "state.json"));
 }
