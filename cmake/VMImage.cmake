@@ -44,7 +44,7 @@ endfunction()
 # vm_image(<name>
 #   [TARGET <executable>] [COMMAND <argv...>]       the service, and how it is started when not bare
 #   [COMPONENTS <component...>]                     install components that go in; default: the TARGET's, else all
-#   [BASE debian:<suite>|ubuntu:<suite>|minimal|file:<path>] [KERNEL cloud] [PACKAGES <package...>] [LOCK <file>]
+#   [BASE debian:<suite>|ubuntu:<suite>|minimal|file:<path>] [KERNEL cloud|generic] [PACKAGES <package...>] [LOCK <file>]
 #   [FILES <source> <destination> ...] [OVERLAY <folder>]
 #   [ENVIRONMENT <K=V...>] [USER <name>] [PORTS <n[/udp]>...] [HEALTH http://:<port>/<path>|tcp://:<port>]
 #   [CPUS <n>] [MEMORY <size>] [DISK <size>] [FORMATS <format...>] [EXCLUDE_FROM_ALL])

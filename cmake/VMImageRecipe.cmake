@@ -79,7 +79,7 @@ function(_vm_recipe out name service command_list files_list)
     cmake_path(ABSOLUTE_PATH arg_LOCK BASE_DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}" OUTPUT_VARIABLE lock)
   endif()
 
-  set(texts image_version version base arg_BASE service service user arg_USER health arg_HEALTH
+  set(texts image_version version base arg_BASE kernel arg_KERNEL service service user arg_USER health arg_HEALTH
     memory arg_MEMORY disk arg_DISK lock lock)
   set(arrays command ${command_list} trees trees packages arg_PACKAGES ports arg_PORTS formats arg_FORMATS)
 

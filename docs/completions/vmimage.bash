@@ -8,7 +8,8 @@ _vmimage() {
   done
   case $previous in
     --firmware) mapfile -t COMPREPLY < <(compgen -W "direct bios uefi" -- "$word"); return ;;
-    --bus) mapfile -t COMPREPLY < <(compgen -W "virtio-blk virtio-scsi nvme" -- "$word"); return ;;
+    --bus) mapfile -t COMPREPLY < <(compgen -W "virtio-blk virtio-scsi nvme pvscsi ahci ide" -- "$word"); return ;;
+    --network) mapfile -t COMPREPLY < <(compgen -W "virtio vmxnet3 e1000" -- "$word"); return ;;
     --to) mapfile -t COMPREPLY < <(compgen -W "qcow2 qcow2-zstd raw vmdk ova vdi vhd vhdx gce raw.gz" -- "$word"); return ;;
     --tree) mapfile -t COMPREPLY < <(compgen -d -- "$word"); compopt -o filenames; return ;;
     -o | --output | --serial-log | --lock | --recipe) mapfile -t COMPREPLY < <(compgen -f -- "$word"); compopt -o filenames; return ;;
@@ -20,7 +21,7 @@ _vmimage() {
   else
     case $command in
       build) words="--output --stem --tree --lock --json --quiet --help" ;;
-      boot) words="--firmware --bus --env --memory --cpus --check --count --timeout --serial-log --help" ;;
+      boot) words="--firmware --bus --network --env --memory --cpus --check --count --timeout --serial-log --help" ;;
       inspect) words="--json --help" ;;
       ls) words="-l --recursive --partition --json --help" ;;
       cat | cp) words="--partition --help" ;;

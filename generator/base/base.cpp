@@ -37,6 +37,8 @@ Base open_base(const cache::Cache& cache, const std::string& name, const std::ve
     throw support::invalid(fmt::format("the lock is for the base {}, not for {}", origin.lock->base, name),
                            "take another lock, or make one for this base: vmimage base lock " + name);
   Base base = open_kind(cache, name, packages, origin, progress);
+  if (base.brought && origin.kernel != "cloud")
+    throw support::invalid(fmt::format("the base {} has a kernel of its own", name), "leave the kernel out");
   if (origin.lock)
     base.lock_digest = recipe::lock_digest(*origin.lock);
   return base;

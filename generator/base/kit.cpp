@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "base/apt.hpp"
 #include "disk/uki.hpp"
@@ -23,19 +24,81 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr const char* kKitVersion = "3";  // raise when the kit's content changes shape
+constexpr const char* kKitVersion = "5";  // raise when the kit's content changes shape
 
 constexpr char kKernelPrefix[] = "linux-image-";
 
-const std::vector<std::string> kInitrdModules{
-    "virtio",     "virtio_ring", "virtio_pci_modern_dev", "virtio_pci_legacy_dev",
-    "virtio_pci", "virtio_blk",  "scsi_common",           "scsi_mod",
-    "sd_mod",     "virtio_scsi"};
+// What the initrd may need to reach a disk; what they depend on goes along. A kernel has some of them built
+// in, and the cloud kernel has no AHCI and no IDE at all.
+const std::vector<std::string> kInitrdModules{"virtio_pci", "virtio_blk", "virtio_scsi", "sd_mod",
+                                              "nvme",       "vmw_pvscsi", "ext4",        "crc32c_generic",
+                                              "ahci",       "ata_piix"};
+
+// Network cards of emulated machines; others are virtio's.
+const std::vector<std::string> kCards{"vmxnet3", "e1000"};
 
 /// Newer suites ship under /usr what older ones had at the root.
 fs::path merged(const fs::path& tree, const fs::path& path) {
   return fs::exists(tree / "usr" / path) ? tree / "usr" / path : tree / path;
 }
+
+using Modules = std::map<std::string, std::string>;  ///< content by name, with _ for -
+
+/// A kernel's modules, by name with _ for -, as modprobe takes them.
+class ModuleTree {
+ public:
+  explicit ModuleTree(const fs::path& tree) {
+    for (const auto& file : fs::recursive_directory_iterator(tree)) {
+      const std::string name = file.path().filename().string();
+      if (const auto end = name.find(".ko"); end != std::string::npos)
+        files_[plain(name.substr(0, end))] = file.path();
+    }
+  }
+
+  bool has(const std::string& name) const { return files_.contains(name); }
+
+  /// As insmod of busybox takes it: newer suites compress theirs.
+  std::string content(const std::string& name) const {
+    const fs::path& file = files_.at(name);
+    if (file.extension() == ".xz")
+      return run_checked({.argv = {"xz", "--decompress", "--stdout", file.string()}});
+    if (file.extension() == ".zst")
+      return run_checked({.argv = {"zstd", "--decompress", "--stdout", "--quiet", file.string()}});
+    return support::read_file(file);
+  }
+
+  /// The module and what it depends on, in the order in which they are loaded; none when it is built in, or
+  /// unknown to this kernel.
+  void load_order(const std::string& name, Modules& loaded, std::vector<std::string>& order) const {
+    if (!has(name) || std::find(order.begin(), order.end(), name) != order.end())
+      return;
+    const std::string& module = loaded.try_emplace(name, content(name)).first->second;
+    for (const auto& needed : depends(module))
+      load_order(needed, loaded, order);
+    order.push_back(name);
+  }
+
+ private:
+  static std::string plain(std::string name) {
+    std::replace(name.begin(), name.end(), '-', '_');
+    return name;
+  }
+
+  /// What modpost writes into the section .modinfo (modinfo(8), "depends").
+  static std::vector<std::string> depends(const std::string& module) {
+    const std::string key("\0depends=", 9);
+    const auto at = module.find(key);
+    std::vector<std::string> names;
+    if (at == std::string::npos)
+      return names;
+    std::istringstream list(std::string(module.c_str() + at + key.size()));
+    for (std::string name; std::getline(list, name, ',');)
+      names.push_back(plain(name));
+    return names;
+  }
+
+  std::map<std::string, fs::path> files_;
+};
 
 /// The modules of these names as insmod of busybox takes them (newer suites compress theirs); without those
 /// that are built into this kernel.
@@ -70,7 +133,14 @@ std::string make_initrd(const fs::path& modules, const fs::path& busybox) {
   members.push_back({.path = "bin/busybox", .mode = 0100755, .content = support::read_file(busybox)});
   members.push_back({.path = "init", .mode = 0100755, .content = std::string(guest::file("initrd-init"))});
   members.push_back({.path = "bin/grow", .mode = 0100755, .content = std::string(guest::file("grow"))});
-  for (const auto& [name, content] : load_modules(modules, kInitrdModules))
+  const ModuleTree tree(modules);
+  Modules loaded;
+  for (const auto& name : kInitrdModules) {
+    std::vector<std::string> order;
+    tree.load_order(name, loaded, order);
+    members.push_back({.path = "lib/" + name, .content = fmt::format("{}\n", fmt::join(order, " "))});
+  }
+  for (const auto& [name, content] : loaded)
     members.push_back({.path = "lib/" + name + ".ko", .content = content});
   return support::write_cpio(members);
 }
@@ -145,6 +215,11 @@ void make_kit(const std::vector<recipe::Pin>& pins, const std::vector<fs::path>&
   fs::create_directory(folder / "plain");
   for (const auto& [name, content] : load_modules(modules, minimal_modules()))
     support::write_file_atomic(folder / "plain" / (name + ".ko"), content);
+  fs::create_directory(folder / "cards");
+  const ModuleTree all(modules);
+  for (const auto& name : kCards)
+    if (all.has(name))
+      support::write_file_atomic(folder / "cards" / (name + ".ko"), all.content(name));
   disk::write_uki({.stub = tree / "usr/lib/systemd/boot/efi/linuxx64.efi.stub",
                    .kernel = folder / "vmlinuz",
                    .initrd = folder / "initrd",
@@ -176,13 +251,26 @@ const std::vector<std::string>& minimal_modules() {
   return names;
 }
 
-const std::vector<std::string>& kit_packages(const std::string& vendor) {
-  static const std::vector<std::string> debian{"linux-image-cloud-amd64>linux-image-", "busybox-static",
-                                               "systemd-boot-efi", "grub-pc-bin"};
+std::vector<std::string> minimal_cards(const Kit& kit) {
+  std::vector<std::string> names;
+  for (const auto& name : kCards)
+    if (fs::exists(kit.cards() / (name + ".ko")))
+      names.push_back(name);
+  return names;
+}
+
+const std::vector<std::string>& kit_packages(const std::string& vendor, const std::string& kernel) {
+  const auto with = [](const char* image) {
+    return std::vector<std::string>{image, "busybox-static", "systemd-boot-efi", "grub-pc-bin"};
+  };
+  static const auto debian = with("linux-image-cloud-amd64>linux-image-");
+  static const auto debian_generic = with("linux-image-amd64>linux-image-");
   // There the modules are a package of their own.
-  static const std::vector<std::string> ubuntu{"linux-image-virtual>linux-image->linux-modules-",
-                                               "busybox-static", "systemd-boot-efi", "grub-pc-bin"};
-  return vendor == "ubuntu" ? ubuntu : debian;
+  static const auto ubuntu = with("linux-image-virtual>linux-image->linux-modules-");
+  static const auto ubuntu_generic = with("linux-image-generic>linux-image->linux-modules-");
+  if (vendor == "ubuntu")
+    return kernel == "generic" ? ubuntu_generic : ubuntu;
+  return kernel == "generic" ? debian_generic : debian;
 }
 
 std::string kit_key(const std::vector<recipe::Pin>& pins) {
@@ -194,7 +282,7 @@ std::string kit_key(const std::vector<recipe::Pin>& pins) {
 }
 
 Kit boot_kit(const cache::Cache& cache, const Packages& packages, const Progress& progress) {
-  const std::vector<recipe::Pin> pins = packages.boot(kit_packages(packages.vendor()));
+  const std::vector<recipe::Pin> pins = packages.boot(kit_packages(packages.vendor(), packages.kernel()));
   Kit kit;
   const auto make = [&](const fs::path& folder) {
     const std::vector<fs::path> debs = packages.fetch(pins, progress);

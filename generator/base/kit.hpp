@@ -23,6 +23,7 @@ struct Kit {
   std::filesystem::path uki() const { return folder / "uki.efi"; }
   std::filesystem::path busybox() const { return folder / "busybox"; }
   std::filesystem::path modules() const { return folder / "modules"; }  ///< lib/modules/<version>, compressed
+  std::filesystem::path cards() const { return folder / "cards"; }      ///< <name>.ko of network cards for it
   std::filesystem::path plain_modules() const { return folder / "plain"; }  ///< <name>.ko for the small init
   std::filesystem::path grub_boot() const { return folder / "boot.img"; }   ///< first sector (MBR code)
   std::filesystem::path grub_core() const { return folder / "core.img"; }
@@ -31,8 +32,9 @@ struct Kit {
 /// What every image's own loaders tell its kernel.
 std::string kernel_command_line();
 
-/// The packages that it is taken from, as Packages::boot() takes them. `vendor` as in Suite.
-const std::vector<std::string>& kit_packages(const std::string& vendor);
+/// The packages that it is taken from, as Packages::boot() takes them. `vendor` as in Suite,
+/// `kernel` as in the recipe.
+const std::vector<std::string>& kit_packages(const std::string& vendor, const std::string& kernel);
 
 /// Its key in the cache, where its kind is "kit".
 std::string kit_key(const std::vector<recipe::Pin>& pins);
@@ -42,5 +44,7 @@ Kit boot_kit(const cache::Cache& cache, const Packages& packages, const Progress
 
 /// Modules that the minimal base loads itself, in this order.
 const std::vector<std::string>& minimal_modules();
+/// Those of network cards that it loads when it has one: what the kernel has of them.
+std::vector<std::string> minimal_cards(const Kit& kit);
 
 }  // namespace vmimage::base

@@ -70,6 +70,9 @@ void populate_minimal(Ext4& root, const Kit& kit) {
   for (const auto& module : minimal_modules())
     root.write_file("/usr/lib/vmimage/modules/" + module + ".ko", kText,
                     support::read_file(kit.plain_modules() / (module + ".ko")));
+  for (const auto& card : minimal_cards(kit))
+    root.write_file("/usr/lib/vmimage/cards/" + card + ".ko", kText,
+                    support::read_file(kit.cards() / (card + ".ko")));
 }
 
 std::string content_digest(const Kit& kit) {

@@ -24,6 +24,7 @@ struct PackageOrigin {
   std::shared_ptr<const recipe::Lock> lock =
       nullptr;  ///< null: what the archives offered when last looked at
   View view = View::Build;
+  std::string kernel = "cloud";  ///< as in the recipe
 };
 
 class Packages {
@@ -47,6 +48,7 @@ class Packages {
                                            const Progress& progress) const;
 
   const std::string& vendor() const { return suite_.vendor; }
+  const std::string& kernel() const { return origin_.kernel; }
 
  private:
   std::vector<recipe::Pin> remembered(const std::string& what, const std::vector<std::string>& names,

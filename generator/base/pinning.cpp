@@ -106,14 +106,14 @@ std::optional<std::vector<Pin>> added_to(const std::vector<Pin>& base, const std
 
 recipe::Lock make_lock(const cache::Cache& cache, const std::string& base,
                        const std::vector<std::string>& requested, const std::optional<std::string>& mirror,
-                       View view) {
+                       View view, const std::string& kernel) {
   const Suite suite = suite_of(base);
   const Packages packages(cache, suite, {.mirror = mirror, .lock = nullptr, .view = view});
   recipe::Lock lock;
   lock.base = base;
   lock.requested = requested;
   std::sort(lock.requested.begin(), lock.requested.end());
-  lock.boot_packages = packages.boot(kit_packages(suite.vendor));
+  lock.boot_packages = packages.boot(kit_packages(suite.vendor, kernel));
   if (base != "minimal") {
     lock.base_packages = packages.base(debian_packages());
     const std::vector<Pin> all = packages.with(debian_packages(), lock.requested);

@@ -28,7 +28,7 @@ std::optional<std::vector<recipe::Pin>> added_to(const std::vector<recipe::Pin>&
 /// they do not have.
 recipe::Lock make_lock(const cache::Cache& cache, const std::string& base,
                        const std::vector<std::string>& requested, const std::optional<std::string>& mirror,
-                       View view);
+                       View view, const std::string& kernel = "cloud");
 
 /// A package that has a newer version.
 struct Outdated {

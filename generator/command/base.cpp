@@ -47,6 +47,7 @@ void list(bool json) {
 struct Options {
   std::string what;  ///< a base's name, or a lock
   std::optional<std::string> mirror;
+  std::string kernel = "cloud";
   std::vector<std::string> packages;
   std::optional<fs::path> recipe;
   std::vector<fs::path> trees;
@@ -88,6 +89,7 @@ void lock(Options options) {
     if (!options.trees.empty())
       recipe.trees = options.trees;
     options.what = recipe.base;
+    options.kernel = recipe.kernel;
     options.packages = image::needed_packages(cache, recipe);
     if (!options.mirror)
       options.mirror = recipe.mirror;
@@ -96,8 +98,8 @@ void lock(Options options) {
   }
   if (options.what.empty())
     throw support::invalid("what to lock is missing", "name a base, like debian:bookworm, or --recipe FILE");
-  const recipe::Lock lock =
-      base::make_lock(cache, options.what, options.packages, options.mirror, base::View::Build);
+  const recipe::Lock lock = base::make_lock(cache, options.what, options.packages, options.mirror,
+                                            base::View::Build, options.kernel);
   const std::string text = recipe::to_json(lock);
   if (!options.output || *options.output == "-") {
     fmt::print("{}", text);
@@ -115,6 +117,15 @@ void print_moves(const std::vector<recipe::Move>& moves) {
     fmt::print("nothing newer\n");
 }
 
+/// The kernel that a lock has, as a recipe calls it.
+std::string kernel_of(const recipe::Lock& lock) {
+  const bool cloud =
+      std::any_of(lock.boot_packages.begin(), lock.boot_packages.end(), [](const recipe::Pin& pin) {
+        return pin.name == "linux-image-cloud-amd64" || pin.name == "linux-image-virtual";
+      });
+  return cloud ? "cloud" : "generic";
+}
+
 /// Moves a lock to what the archives have now; or, for a base, what this machine builds it from.
 void update(const Options& options) {
   const cache::Cache cache;
@@ -127,7 +138,7 @@ void update(const Options& options) {
     const base::View view = is_lock ? base::View::News : base::View::Build;
     progress.step("looking at the archives of " + before.base);
     base::Index(cache, base::suite_of(before.base), options.mirror, view).refresh();
-    after = base::make_lock(cache, before.base, before.requested, options.mirror, view);
+    after = base::make_lock(cache, before.base, before.requested, options.mirror, view, kernel_of(before));
   }
   if (is_lock)
     support::write_file_atomic(options.what, recipe::to_json(after));

@@ -23,6 +23,7 @@ struct Options {
   fs::path image;
   std::string firmware;
   std::string bus = "virtio-blk";
+  std::string card = "virtio";
   std::vector<std::string> settings;
   std::string memory;
   int cpus = 0;
@@ -63,6 +64,7 @@ machine::InstanceOptions instance_options(const Options& options, const machine:
   machine::InstanceOptions instance{.name = machine::host_name(image.manifest.name)};
   instance.firmware = image.firmware;
   instance.bus = machine::parse_disk_bus(options.bus);
+  instance.card = machine::parse_network_card(options.card);
   instance.size = size_of(options, image.manifest, instance.firmware);
   instance.environment = parse_settings(options.settings);
   instance.serial_log = options.serial_log;
@@ -132,6 +134,7 @@ void boot(const Options& options) {
   if (!options.firmware.empty())
     firmware = machine::parse_firmware(options.firmware);
   machine::parse_disk_bus(options.bus);
+  machine::parse_network_card(options.card);
   parse_settings(options.settings);
   if (!options.client.empty() && !options.check)
     throw invalid("a client is run by a test only", "add --check");
@@ -156,8 +159,11 @@ void add_boot(CLI::App& app) {
                    "direct, bios or uefi (default: the fastest that the image has)")
       ->type_name("FIRMWARE");
   command
-      ->add_option("--bus", options->bus, "What the disk hangs on: virtio-blk (default), virtio-scsi or nvme")
+      ->add_option("--bus", options->bus,
+                   "What the disk hangs on: virtio-blk (default), virtio-scsi, nvme, pvscsi, ahci, ide")
       ->type_name("BUS");
+  command->add_option("--network", options->card, "Network card: virtio (default), vmxnet3 or e1000")
+      ->type_name("CARD");
   command->add_option("--env", options->settings, "A setting for the service (repeatable)")
       ->type_name("K=V")
       ->take_all()

@@ -76,7 +76,7 @@ std::map<fs::path, std::string> known_owners(const cache::Cache& cache,
 }
 
 base::PackageOrigin package_origin(const Recipe& recipe) {
-  base::PackageOrigin origin{.mirror = recipe.mirror, .lock = nullptr};
+  base::PackageOrigin origin{.mirror = recipe.mirror, .lock = nullptr, .kernel = recipe.kernel};
   if (recipe.lock)
     origin.lock = std::make_shared<const recipe::Lock>(read_lock(*recipe.lock));
   return origin;

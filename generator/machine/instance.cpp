@@ -136,6 +136,7 @@ Machine Instance::describe(const Image& image) {
   machine.accelerator = options_.accelerator;
   machine.firmware = options_.firmware;
   machine.bus = options_.bus;
+  machine.card = options_.card;
   machine.kernel = image.kernel;
   machine.qmp_socket = folder_.path() / "qmp";
   machine.serial_log = serial_log_;

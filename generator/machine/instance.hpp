@@ -33,6 +33,7 @@ struct InstanceOptions {
   std::string name;  ///< host name in the guest; see host_name()
   Firmware firmware = Firmware::Direct;
   DiskBus bus = DiskBus::VirtioBlk;
+  NetworkCard card = NetworkCard::Virtio;
   recipe::Size size = {};
   Accelerator accelerator = Accelerator::Tcg;
   std::map<std::string, std::string> environment = {};  ///< settings for the service

@@ -56,7 +56,30 @@ void add_disk(Argv& argv, const Machine& machine) {
     case DiskBus::Nvme:
       add(argv, "-device", "nvme,drive=disk,serial=vmimage,bootindex=1");
       break;
+    case DiskBus::Pvscsi:
+      add(argv, "-device", "pvscsi,id=scsi");
+      add(argv, "-device", "scsi-hd,bus=scsi.0,drive=disk,bootindex=1");
+      break;
+    case DiskBus::Ahci:  // the machine's own controller
+      add(argv, "-device", "ide-hd,bus=ide.0,drive=disk,bootindex=1");
+      break;
+    case DiskBus::Ide:
+      add(argv, "-device", "piix3-ide,id=old");
+      add(argv, "-device", "ide-hd,bus=old.0,drive=disk,bootindex=1");
+      break;
   }
+}
+
+const char* model(NetworkCard card) {
+  switch (card) {
+    case NetworkCard::Vmxnet3:
+      return "vmxnet3";
+    case NetworkCard::E1000:
+      return "e1000";
+    case NetworkCard::Virtio:
+      break;
+  }
+  return "virtio-net-pci";
 }
 
 void add_network(Argv& argv, const Machine& machine) {
@@ -68,7 +91,7 @@ void add_network(Argv& argv, const Machine& machine) {
   add(argv, "-netdev", network);
   // No option ROM: nothing boots from the network.
   add(argv, "-device",
-      "virtio-net-pci,netdev=net,romfile=" +
+      fmt::format("{},netdev=net,romfile=", model(machine.card)) +
           (machine.mac_address.empty() ? "" : ",mac=" + value(machine.mac_address)));
 }
 
@@ -121,7 +144,24 @@ DiskBus parse_disk_bus(const std::string& text) {
     return DiskBus::VirtioScsi;
   if (text == "nvme")
     return DiskBus::Nvme;
-  throw invalid(fmt::format("'{}' is no known disk bus", text), "known are virtio-blk, virtio-scsi and nvme");
+  if (text == "pvscsi")
+    return DiskBus::Pvscsi;
+  if (text == "ahci")
+    return DiskBus::Ahci;
+  if (text == "ide")
+    return DiskBus::Ide;
+  throw invalid(fmt::format("'{}' is no known disk bus", text),
+                "known are virtio-blk, virtio-scsi, nvme, pvscsi, ahci and ide");
+}
+
+NetworkCard parse_network_card(const std::string& text) {
+  if (text == "virtio")
+    return NetworkCard::Virtio;
+  if (text == "vmxnet3")
+    return NetworkCard::Vmxnet3;
+  if (text == "e1000")
+    return NetworkCard::E1000;
+  throw invalid(fmt::format("'{}' is no known network card", text), "known are virtio, vmxnet3 and e1000");
 }
 
 std::vector<std::string> processor_argv(const Machine& machine) {

@@ -14,13 +14,16 @@ namespace vmimage::machine {
 
 enum class Accelerator { Kvm, Tcg };
 enum class Firmware { Direct, Bios, Uefi };
-enum class DiskBus { VirtioBlk, VirtioScsi, Nvme };
+enum class DiskBus { VirtioBlk, VirtioScsi, Nvme, Pvscsi, Ahci, Ide };
+enum class NetworkCard { Virtio, Vmxnet3, E1000 };
 
 Firmware parse_firmware(const std::string& text);  ///< "direct" | "bios" | "uefi"; throws Error{Usage}
 /// What starts an image: what was asked for, or else what suits it best. Throws Error{Usage} when the image
 /// cannot be started so.
 Firmware choose_firmware(const std::optional<Firmware>& asked, const recipe::Boot& boot);
-DiskBus parse_disk_bus(const std::string& text);  ///< "virtio-blk" | "virtio-scsi" | "nvme"
+/// "virtio-blk" | "virtio-scsi" | "nvme" | "pvscsi" | "ahci" | "ide"
+DiskBus parse_disk_bus(const std::string& text);
+NetworkCard parse_network_card(const std::string& text);  ///< "virtio" | "vmxnet3" | "e1000"
 
 /// A guest port reachable on the host; host_port 0 lets the kernel choose (read it back with
 /// forwarded_port()).
@@ -44,6 +47,7 @@ struct Machine {
   Accelerator accelerator = Accelerator::Tcg;
   Firmware firmware = Firmware::Direct;
   DiskBus bus = DiskBus::VirtioBlk;
+  NetworkCard card = NetworkCard::Virtio;
   std::optional<DirectKernel> kernel;    ///< required for Firmware::Direct
   std::filesystem::path uefi_code;       ///< required for Firmware::Uefi (read-only flash)
   std::filesystem::path uefi_variables;  ///< required for Firmware::Uefi (a private copy)

@@ -159,6 +159,11 @@ Recipe parse_recipe(const std::string& text, const std::string& where, const fs:
   if (fields.has("image_version"))
     recipe.version = read_line(fields, "image_version", 128);
   recipe.base = read_base(fields, recipe.base, folder);
+  if (fields.has("kernel"))
+    recipe.kernel = fields.string("kernel");
+  if (recipe.kernel != "cloud" && recipe.kernel != "generic")
+    fields.fail("kernel", fmt::format("'{}' is no known kernel", recipe.kernel),
+                "known are cloud and generic");
   read_service(fields, recipe);
   for (const auto& tree : fields.strings("trees"))
     recipe.trees.push_back(against(folder, tree));

@@ -23,6 +23,7 @@ struct Recipe {
   std::string name;                      ///< also the stem of the output files
   std::string version = "0";             ///< the service's version
   std::string base = "debian:bookworm";  ///< debian:<suite> | ubuntu:<suite> | minimal | file:<path>
+  std::string kernel = "cloud";          ///< "cloud" | "generic"
   std::vector<std::string>
       command;  ///< argv; the first word is a path inside the image, or a name on its PATH
   std::map<std::string, std::string> environment;

@@ -157,6 +157,16 @@ TEST(MachineArgv, DiskHangsOnTheBusAskedFor) {
   EXPECT_TRUE(has(qemu_argv(machine), "-device", "scsi-hd,bus=scsi.0,drive=disk,bootindex=1"));
   machine.bus = DiskBus::Nvme;
   EXPECT_TRUE(has(qemu_argv(machine), "-device", "nvme,drive=disk,serial=vmimage,bootindex=1"));
+  machine.bus = DiskBus::Pvscsi;
+  machine.card = NetworkCard::Vmxnet3;
+  EXPECT_TRUE(has(qemu_argv(machine), "-device", "pvscsi,id=scsi"));
+  EXPECT_TRUE(has(qemu_argv(machine), "-device", "vmxnet3,netdev=net,romfile="));
+  machine.bus = DiskBus::Ahci;
+  machine.card = NetworkCard::E1000;
+  EXPECT_TRUE(has(qemu_argv(machine), "-device", "ide-hd,bus=ide.0,drive=disk,bootindex=1"));
+  EXPECT_TRUE(has(qemu_argv(machine), "-device", "e1000,netdev=net,romfile="));
+  machine.bus = DiskBus::Ide;
+  EXPECT_TRUE(has(qemu_argv(machine), "-device", "ide-hd,bus=old.0,drive=disk,bootindex=1"));
 }
 
 TEST(MachineArgv, ConsoleOnStandardStreams) {
@@ -193,6 +203,13 @@ TEST(MachineNames, FirmwareAndBus) {
   EXPECT_EQ(parse_disk_bus("virtio-blk"), DiskBus::VirtioBlk);
   EXPECT_EQ(parse_disk_bus("virtio-scsi"), DiskBus::VirtioScsi);
   EXPECT_EQ(parse_disk_bus("nvme"), DiskBus::Nvme);
+  EXPECT_EQ(parse_disk_bus("pvscsi"), DiskBus::Pvscsi);
+  EXPECT_EQ(parse_disk_bus("ahci"), DiskBus::Ahci);
+  EXPECT_EQ(parse_disk_bus("ide"), DiskBus::Ide);
+  EXPECT_EQ(parse_network_card("virtio"), NetworkCard::Virtio);
+  EXPECT_EQ(parse_network_card("vmxnet3"), NetworkCard::Vmxnet3);
+  EXPECT_EQ(parse_network_card("e1000"), NetworkCard::E1000);
+  EXPECT_THROW(parse_network_card("ne2000"), support::Error);
   EXPECT_THROW(parse_disk_bus(""), support::Error);
 }
 
