@@ -14,6 +14,7 @@ int main(int argc, char** argv) {
   vmimage::command::add_ls(app);
   vmimage::command::add_cat(app);
   vmimage::command::add_cp(app);
+  vmimage::command::add_diff(app);
   vmimage::command::add_base(app);
   vmimage::command::add_outdated(app);
   vmimage::command::add_cache(app);

@@ -17,7 +17,7 @@ _vmimage() {
   esac
   local words=
   if ((COMP_CWORD == 1)); then
-    words="build boot inspect ls cat cp convert base outdated cache --help --version"
+    words="build boot inspect ls cat cp diff convert base outdated cache --help --version"
   else
     case $command in
       build) words="--output --stem --tree --lock --json --quiet --help" ;;
@@ -25,6 +25,7 @@ _vmimage() {
       inspect) words="--json --help" ;;
       ls) words="-l --recursive --partition --json --help" ;;
       cat | cp) words="--partition --help" ;;
+      diff) words="--files --json --exit-code --help" ;;
       convert) words="--to --output --cpus --memory --json --quiet --help" ;;
       base)
         if ((COMP_CWORD == 2)); then
@@ -53,7 +54,7 @@ _vmimage() {
   fi
   mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
   case $command in
-    build | boot | inspect | ls | cat | cp | convert | base | outdated)
+    build | boot | inspect | ls | cat | cp | diff | convert | base | outdated)
       if ((COMP_CWORD > 1)) && [[ $word != -* ]]; then
         mapfile -t COMPREPLY < <(compgen -f -- "$word")
         compopt -o filenames

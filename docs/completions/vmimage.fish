@@ -1,6 +1,6 @@
 # fish completion for vmimage(1)
 
-set -l commands build boot inspect ls cat cp convert base outdated cache
+set -l commands build boot inspect ls cat cp diff convert base outdated cache
 complete -c vmimage -f -n __fish_use_subcommand -l help -d 'Show help'
 complete -c vmimage -f -n __fish_use_subcommand -l version -d 'Show the version'
 complete -c vmimage -f -n __fish_use_subcommand -a build -d 'Turn a recipe into an image'
@@ -9,6 +9,7 @@ complete -c vmimage -f -n __fish_use_subcommand -a inspect -d 'Say what an image
 complete -c vmimage -f -n __fish_use_subcommand -a ls -d 'List the files in an image'
 complete -c vmimage -f -n __fish_use_subcommand -a cat -d 'Print files of an image'
 complete -c vmimage -f -n __fish_use_subcommand -a cp -d 'Copy files out of an image'
+complete -c vmimage -f -n __fish_use_subcommand -a diff -d 'Say what changed between two images'
 complete -c vmimage -f -n __fish_use_subcommand -a convert -d 'Write an image in another format'
 complete -c vmimage -f -n __fish_use_subcommand -a base -d 'What images are made on'
 complete -c vmimage -f -n __fish_use_subcommand -a outdated -d 'List packages that have newer versions'
@@ -37,6 +38,10 @@ complete -c vmimage -n '__fish_seen_subcommand_from ls' -s l -d 'With permission
 complete -c vmimage -n '__fish_seen_subcommand_from ls' -s R -l recursive -d 'All that is below, too'
 complete -c vmimage -n '__fish_seen_subcommand_from ls' -l json -d 'As JSON'
 complete -c vmimage -n '__fish_seen_subcommand_from ls cat cp' -l partition -x -d 'Instead of the root'
+
+complete -c vmimage -n '__fish_seen_subcommand_from diff' -l files -d 'Every file'
+complete -c vmimage -n '__fish_seen_subcommand_from diff' -l json -d 'As JSON'
+complete -c vmimage -n '__fish_seen_subcommand_from diff' -l exit-code -d '1 when there is a difference'
 
 complete -c vmimage -n '__fish_seen_subcommand_from convert' -l to -x -a 'qcow2 qcow2-zstd raw vmdk ova vdi vhd vhdx gce raw.gz' -d 'Format'
 complete -c vmimage -n '__fish_seen_subcommand_from convert' -s o -l output -r -d 'File to write'

@@ -12,6 +12,7 @@ void add_inspect(CLI::App& app);
 void add_ls(CLI::App& app);
 void add_cat(CLI::App& app);
 void add_cp(CLI::App& app);
+void add_diff(CLI::App& app);
 void add_cache(CLI::App& app);
 void add_base(CLI::App& app);
 void add_outdated(CLI::App& app);

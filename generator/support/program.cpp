@@ -61,6 +61,8 @@ int run_program(CLI::App& app, int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0)  // --help and --version
       return app.exit(error);
+    if (dynamic_cast<const CLI::RuntimeError*>(&error))  // a command's own answer, which it has printed
+      return error.get_exit_code();
     return report(app, wrong_use(app, error));
   } catch (const std::exception& error) {
     return report(app, as_error(error));
