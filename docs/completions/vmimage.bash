@@ -22,7 +22,7 @@ _vmimage() {
     case $command in
       build) words="--output --stem --tree --lock --json --quiet --help" ;;
       boot) words="--firmware --bus --network --env --memory --cpus --check --count --timeout --serial-log --help" ;;
-      inspect) words="--json --help" ;;
+      inspect) words="--json --spdx --help" ;;
       ls) words="-l --recursive --partition --json --help" ;;
       cat | cp) words="--partition --help" ;;
       diff) words="--files --json --exit-code --help" ;;

@@ -33,6 +33,7 @@ complete -c vmimage -n '__fish_seen_subcommand_from boot' -l timeout -x -d 'Seco
 complete -c vmimage -n '__fish_seen_subcommand_from boot' -l serial-log -r -d 'File for the serial log'
 
 complete -c vmimage -n '__fish_seen_subcommand_from inspect' -l json -d 'The whole manifest'
+complete -c vmimage -n '__fish_seen_subcommand_from inspect' -l spdx -d 'Bill of materials, SPDX 2.3'
 
 complete -c vmimage -n '__fish_seen_subcommand_from ls' -s l -d 'With permissions, owners, size and time'
 complete -c vmimage -n '__fish_seen_subcommand_from ls' -s R -l recursive -d 'All that is below, too'

@@ -4,7 +4,9 @@
 #include <sys/statvfs.h>
 
 #include "base/deb.hpp"
+#include "base/dpkg.hpp"
 #include "guest/guest.hpp"
+#include "license/copyright.hpp"
 #include "support/archive.hpp"
 #include "support/digest.hpp"
 #include "support/error.hpp"
@@ -17,7 +19,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr const char* kTreeVersion = "4";  // raise when the same packages give another tree
+constexpr const char* kTreeVersion = "5";  // raise when the same packages give another tree
 constexpr const char* kWork = ".vmimage";
 
 std::string lines(const std::vector<std::string>& list) {
@@ -112,13 +114,28 @@ void bootstrap(const TreePlan& plan, const std::vector<fs::path>& debs, const fs
   support::run_checked({.argv = argv, .environment = environment()});
 }
 
-std::string status_of(const fs::path& tar) {
+/// What is asked of a tree again and again, so that nobody has to read the tree for it: dpkg's database, and
+/// the packages' licences.
+void write_summary(const fs::path& tar, const fs::path& folder) {
   std::string status;
+  license::Documents documents;
   support::read_tar(tar, [&](support::ArchiveEntry& entry) {
-    if (entry.path() == "/var/lib/dpkg/status")
+    const std::string path = entry.path();
+    if (path == "/var/lib/dpkg/status")
       status = entry.content();
+    else if (!license::is_document(path))
+      return;
+    else if (const std::string target = entry.symlink(); !target.empty())
+      documents.links[path] = target;
+    else if (const std::string first = entry.hardlink(); !first.empty())
+      documents.links[path] = first;
+    else if (path.ends_with("/copyright"))
+      documents.texts[path] = entry.content();
   });
-  return status;
+  std::vector<recipe::Package> packages = parse_status(status);
+  license::find_licenses(packages, documents);
+  support::write_file_atomic(folder / "status", status);
+  support::write_file_atomic(folder / "licenses", license::to_lines(packages));
 }
 
 }  // namespace
@@ -136,10 +153,17 @@ fs::path package_tree(const cache::Cache& cache, const TreePlan& plan, const Pac
   const auto make = [&](const fs::path& folder) {
     const fs::path tar = folder / "root.tar";
     bootstrap(plan, packages.fetch(plan.packages, progress), tar, progress);
-    support::write_file_atomic(folder / "status", status_of(tar));
+    write_summary(tar, folder);
     support::write_file_atomic(folder / "digest", support::sha256_file(tar));
   };
-  return cache.entry("rootfs", key.hex(), make, {"digest", "status"});  // the rest when a disk is made of it
+  return cache.entry("rootfs", key.hex(), make,
+                     {"digest", "status", "licenses"});  // the rest when a disk is made of it
+}
+
+std::vector<recipe::Package> installed_packages(const fs::path& tree) {
+  std::vector<recipe::Package> packages = parse_status(support::read_file(tree / "status"));
+  license::take_lines(packages, support::read_file(tree / "licenses"));
+  return packages;
 }
 
 }  // namespace vmimage::base

@@ -7,6 +7,7 @@
 
 #include "base/packages.hpp"
 #include "cache/cache.hpp"
+#include "recipe/manifest.hpp"
 
 namespace vmimage::base {
 
@@ -18,9 +19,12 @@ struct TreePlan {
   std::vector<std::string> path_filters;  ///< lines of dpkg.cfg(5): path-exclude=…, path-include=…
 };
 
-/// The tree's folder in the cache: root.tar, its SHA-256 ("digest") and dpkg's database out of it ("status").
-/// No network is needed for packages that are in the cache.
+/// The tree's folder in the cache: root.tar, its SHA-256 ("digest"), and out of it dpkg's database ("status")
+/// and the packages' licences ("licenses"). No network is needed for packages that are in the cache.
 std::filesystem::path package_tree(const cache::Cache& cache, const TreePlan& plan, const Packages& packages,
                                    const Progress& progress);
+
+/// The packages that are installed in a tree of package_tree(), with their licences.
+std::vector<recipe::Package> installed_packages(const std::filesystem::path& tree);
 
 }  // namespace vmimage::base

@@ -8,7 +8,6 @@
 
 #include "base/base.hpp"
 #include "base/bootstrap.hpp"
-#include "base/dpkg.hpp"
 #include "base/guest_files.hpp"
 #include "base/pinning.hpp"
 #include "guest/guest.hpp"
@@ -254,7 +253,7 @@ Base debian_base(const cache::Cache& cache, const Suite& suite, const std::vecto
           .suite = suite.name,
           .init = "systemd",
           .digest = content_digest(entry, kit),
-          .packages = parse_status(support::read_file(entry / "status")),
+          .packages = installed_packages(entry),
           .kit = kit,
           .default_disk = kDefaultDisk,
           .populate = [tar, kit](Ext4& root) { populate_debian(root, tar, kit); }};

@@ -10,6 +10,7 @@
 #include "base/apt.hpp"
 #include "disk/uki.hpp"
 #include "guest/guest.hpp"
+#include "license/copyright.hpp"
 #include "support/archive.hpp"
 #include "support/digest.hpp"
 #include "support/error.hpp"
@@ -24,7 +25,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr const char* kKitVersion = "5";  // raise when the kit's content changes shape
+constexpr const char* kKitVersion = "6";  // raise when the kit's content changes shape
 
 constexpr char kKernelPrefix[] = "linux-image-";
 
@@ -195,6 +196,12 @@ const recipe::Pin& kernel_of(const std::vector<recipe::Pin>& pins) {
   return *kernel;
 }
 
+std::string license_of(const std::string& package, const fs::path& tree) {
+  const fs::path file = tree / "usr/share/doc" / package / "copyright";
+  return fs::is_regular_file(file) ? license::expression_of(package, support::read_file(file))
+                                   : license::kUnknown;
+}
+
 void make_kit(const std::vector<recipe::Pin>& pins, const std::vector<fs::path>& debs,
               const fs::path& folder) {
   const support::TempDir work;
@@ -203,8 +210,10 @@ void make_kit(const std::vector<recipe::Pin>& pins, const std::vector<fs::path>&
   support::json packages = support::json::array();
   for (std::size_t i = 0; i < pins.size(); ++i) {
     deb_extract(debs[i], tree);
-    packages.push_back(
-        {{"name", pins[i].name}, {"version", pins[i].version}, {"architecture", pins[i].architecture}});
+    packages.push_back({{"name", pins[i].name},
+                        {"version", pins[i].version},
+                        {"architecture", pins[i].architecture},
+                        {"license", license_of(pins[i].name, tree)}});
   }
   const std::string version = kernel_package.substr(std::string(kKernelPrefix).size());
   const fs::path modules = merged(tree, fs::path("lib/modules") / version);
@@ -295,8 +304,8 @@ Kit boot_kit(const cache::Cache& cache, const Packages& packages, const Progress
   kit.digest = support::sha256(text);  // versions of its packages, and digests of what was made of them
   kit.kernel_version = description.at("kernel_version");
   for (const auto& package : description.at("packages"))
-    kit.packages.push_back(
-        {package.at("name"), package.at("version"), package.at("architecture"), "NOASSERTION"});
+    kit.packages.push_back({package.at("name"), package.at("version"), package.at("architecture"),
+                            package.value("license", license::kUnknown)});
   return kit;
 }
 

@@ -3,9 +3,12 @@
 #include <fmt/format.h>
 
 #include <memory>
+#include <set>
+#include <sstream>
 
 #include "command/command.hpp"
 #include "inspect/image.hpp"
+#include "sbom/spdx.hpp"
 
 namespace vmimage::command {
 
@@ -16,6 +19,29 @@ namespace {
 void row(const char* label, const std::string& value) {
   if (!value.empty())
     fmt::print("{:<10} {}\n", label, value);
+}
+
+/// Those that SPDX lists, each once.
+std::string licenses(const std::vector<recipe::Package>& packages) {
+  std::set<std::string> names;
+  std::size_t own = 0, unknown = 0;
+  for (const auto& package : packages) {
+    std::istringstream words(package.license);
+    bool has_own = false;
+    for (std::string word; words >> word;) {
+      const auto first = word.find_first_not_of('('), last = word.find_last_not_of(')');
+      word = first == std::string::npos ? "" : word.substr(first, last - first + 1);
+      if (word.starts_with("LicenseRef-"))
+        has_own = true;
+      else if (!word.empty() && word != "AND" && word != "OR" && word != "WITH" && word != "NOASSERTION")
+        names.insert(word);
+    }
+    own += has_own ? 1 : 0;
+    unknown += package.license == "NOASSERTION" ? 1 : 0;
+  }
+  return packages.empty() ? ""
+                          : fmt::format("{}; {} packages with terms of their own, {} unknown",
+                                        fmt::join(names, " "), own, unknown);
 }
 
 void print(const recipe::Manifest& manifest) {
@@ -41,6 +67,7 @@ void print(const recipe::Manifest& manifest) {
                   recipe::format_size(manifest.size.memory), recipe::format_size(manifest.disk)));
   row("kernel", manifest.boot.kernel_version);
   row("packages", std::to_string(manifest.packages.size()));
+  row("licenses", licenses(manifest.packages));
   row("files", fmt::format("{} ({}) on top of the base", manifest.files.size(), recipe::format_size(bytes)));
 }
 
@@ -50,14 +77,18 @@ void add_inspect(CLI::App& app) {
   struct Options {
     fs::path image;
     bool json = false;
+    bool spdx = false;
   };
   auto options = std::make_shared<Options>();
   CLI::App* command = app.add_subcommand("inspect", "Says what an image is, without booting it");
   command->add_option("image", options->image, "An image, or its manifest")->required()->type_name("IMAGE");
   command->add_flag("--json", options->json, "The whole manifest");
+  command->add_flag("--spdx", options->spdx, "Its bill of materials, SPDX 2.3")->excludes("--json");
   command->callback([options] {
     const recipe::Manifest manifest = inspect::load_manifest(options->image);
-    if (options->json)
+    if (options->spdx)
+      fmt::print("{}", sbom::spdx(manifest));
+    else if (options->json)
       fmt::print("{}", recipe::to_json(manifest));
     else
       print(manifest);

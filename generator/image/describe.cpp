@@ -60,6 +60,7 @@ recipe::Manifest describe(const Recipe& recipe, const Base& base, std::uint64_t 
   manifest.boot = boot_of(base);
   manifest.packages = all_packages(base);
   manifest.files = rootfs::records(tree);
+  manifest.time = time;
   manifest.digest = image_digest(manifest, tree, time);
   return manifest;
 }

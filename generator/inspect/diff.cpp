@@ -26,7 +26,7 @@ bool is_unit(const std::string& name) {
 /// What of a manifest is compared by itself, or follows from the rest.
 json settings_of(const recipe::Manifest& manifest) {
   json document = json::parse(recipe::to_json(manifest));
-  for (const char* key : {"packages", "files", "digest", "base_digest", "lock_digest", "formats"})
+  for (const char* key : {"packages", "files", "digest", "base_digest", "lock_digest", "formats", "time"})
     document.erase(key);
   document["boot"].erase("digest");
   return document.flatten();

@@ -21,8 +21,11 @@ json packages_json(const std::vector<Package>& packages) {
 
 json files_json(const std::vector<FileRecord>& files) {
   json list = json::array();
-  for (const auto& file : files)
+  for (const auto& file : files) {
     list.push_back({{"path", file.path}, {"size", file.size}, {"sha256", file.sha256}});
+    if (!file.sha1.empty())
+      list.back()["sha1"] = file.sha1;
+  }
   return list;
 }
 
@@ -71,7 +74,8 @@ Manifest parse_manifest(const std::string& text, const std::string& where) {
   for (Fields& file : fields.objects("files"))
     manifest.files.push_back({file.string("path"),
                               static_cast<std::uint64_t>(file.integer("size", 0, 1ll << 60)),
-                              file.string("sha256")});
+                              file.string("sha256"), file.string("sha1", "")});
+  manifest.time = fields.integer("time", 0, 1ll << 40, manifest.time);
   return manifest;  // keys that a later minor version adds are ignored (docs/recipe.md, "Versions")
 }
 
@@ -102,6 +106,7 @@ std::string to_json(const Manifest& manifest) {
                   {"image", manifest.boot.image},
                   {"command_line", manifest.boot.command_line},
                   {"firmware", manifest.boot.firmware}}},
+                {"time", manifest.time},
                 {"packages", packages_json(manifest.packages)},
                 {"files", files_json(manifest.files)}};
   if (!manifest.lock_digest.empty())

@@ -2,6 +2,7 @@
 // The manifest: what an image is, beside it (<name>.json) and inside it (/usr/lib/vmimage/manifest.json).
 // Pure.
 
+#include <cstdint>
 #include <map>
 #include <string>
 #include <vector>
@@ -23,7 +24,8 @@ struct Package {
 struct FileRecord {
   std::string path;
   std::uint64_t size = 0;
-  std::string sha256;  ///< empty for a folder or a symbolic link
+  std::string sha256 = {};  ///< empty for a folder or a symbolic link
+  std::string sha1 = {};    ///< the same; SPDX asks for it
 };
 
 /// How the image boots. Its parts for direct kernel boot are empty when that cannot be: when kernel and boot
@@ -56,6 +58,7 @@ struct Manifest {
   Boot boot;
   std::vector<Package> packages;
   std::vector<FileRecord> files;  ///< what was added to the base
+  std::int64_t time = 315532800;  ///< of all files in the image, seconds since 1970
 };
 
 Manifest parse_manifest(const std::string& text, const std::string& where);

@@ -93,12 +93,15 @@ std::vector<recipe::FileRecord> records(const Tree& tree) {
   std::vector<recipe::FileRecord> list;
   for (const auto& [path, node] : tree) {
     if (node.type != NodeType::File) {
-      list.push_back({path, 0, {}});
-    } else if (node.source.empty()) {
-      list.push_back({path, node.content.size(), support::sha256(node.content)});
-    } else {
-      list.push_back({path, fs::file_size(node.source), support::sha256_file(node.source)});
+      list.push_back({.path = path});
+      continue;
     }
+    const auto [sha256, sha1] =
+        node.source.empty() ? support::digests_of(node.content) : support::digests_of_file(node.source);
+    list.push_back({.path = path,
+                    .size = node.source.empty() ? node.content.size() : fs::file_size(node.source),
+                    .sha256 = sha256,
+                    .sha1 = sha1});
   }
   return list;
 }

@@ -13,14 +13,34 @@
 namespace vmimage::support {
 
 struct Digest::Context {
-  EVP_MD_CTX* evp = EVP_MD_CTX_new();
+  explicit Context(const EVP_MD* algorithm) {
+    if (EVP_DigestInit_ex(evp, algorithm, nullptr) != 1)
+      throw failure("failed to start a digest");
+  }
   ~Context() { EVP_MD_CTX_free(evp); }
+  Context(const Context&) = delete;
+  Context& operator=(const Context&) = delete;
+
+  void update(const void* data, std::size_t size) {
+    if (EVP_DigestUpdate(evp, data, size) != 1)
+      throw failure("failed to update a digest");
+  }
+  std::string hex() {
+    std::array<unsigned char, EVP_MAX_MD_SIZE> bytes{};
+    unsigned size = 0;
+    if (EVP_DigestFinal_ex(evp, bytes.data(), &size) != 1)
+      throw failure("failed to end a digest");
+    std::string text;
+    for (unsigned i = 0; i < size; ++i)
+      text += fmt::format("{:02x}", bytes[i]);
+    return text;
+  }
+
+  EVP_MD_CTX* evp = EVP_MD_CTX_new();
 };
 
-Digest::Digest() : context_(std::make_unique<Context>()) {
-  if (EVP_DigestInit_ex(context_->evp, EVP_sha256(), nullptr) != 1)
-    throw failure("failed to start a SHA-256 digest");
-}
+Digest::Digest(Algorithm algorithm)
+    : context_(std::make_unique<Context>(algorithm == Algorithm::Sha1 ? EVP_sha1() : EVP_sha256())) {}
 Digest::~Digest() = default;
 Digest::Digest(Digest&&) noexcept = default;
 
@@ -30,38 +50,61 @@ Digest& Digest::add(std::string_view field) {
 }
 
 Digest& Digest::raw(const void* data, std::size_t size) {
-  if (EVP_DigestUpdate(context_->evp, data, size) != 1)
-    throw failure("failed to update a SHA-256 digest");
+  context_->update(data, size);
   return *this;
 }
 
 std::string Digest::hex() {
-  std::array<unsigned char, 32> bytes{};
-  if (EVP_DigestFinal_ex(context_->evp, bytes.data(), nullptr) != 1)
-    throw failure("failed to end a SHA-256 digest");
-  std::string text;
-  for (const unsigned char byte : bytes)
-    text += fmt::format("{:02x}", byte);
-  return text;
+  return context_->hex();
 }
+
+namespace {
+
+/// Calls `each` for the bytes of a file, in order.
+template <typename Each>
+void read_through(const std::filesystem::path& path, Each each) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0)
+    throw_errno("open '" + path.string() + "'");
+  std::vector<char> buffer(1 << 18);
+  ssize_t got = 0;
+  while ((got = ::read(fd, buffer.data(), buffer.size())) > 0)
+    each(buffer.data(), static_cast<std::size_t>(got));
+  ::close(fd);
+  if (got < 0)
+    throw_errno("read '" + path.string() + "'");
+}
+
+}  // namespace
 
 std::string sha256(std::string_view bytes) {
   return Digest().raw(bytes.data(), bytes.size()).hex();
 }
 
 std::string sha256_file(const std::filesystem::path& path) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0)
-    throw_errno("open '" + path.string() + "'");
   Digest digest;
-  std::vector<char> buffer(1 << 18);
-  ssize_t got = 0;
-  while ((got = ::read(fd, buffer.data(), buffer.size())) > 0)
-    digest.raw(buffer.data(), static_cast<std::size_t>(got));
-  ::close(fd);
-  if (got < 0)
-    throw_errno("read '" + path.string() + "'");
+  read_through(path, [&](const void* data, std::size_t size) { digest.raw(data, size); });
   return digest.hex();
+}
+
+std::string sha1(std::string_view bytes) {
+  return digests_of(bytes).sha1;
+}
+
+Digests digests_of(std::string_view bytes) {
+  Digest sha256(Digest::Algorithm::Sha256), sha1(Digest::Algorithm::Sha1);
+  sha256.raw(bytes.data(), bytes.size());
+  sha1.raw(bytes.data(), bytes.size());
+  return {sha256.hex(), sha1.hex()};
+}
+
+Digests digests_of_file(const std::filesystem::path& path) {
+  Digest sha256(Digest::Algorithm::Sha256), sha1(Digest::Algorithm::Sha1);
+  read_through(path, [&](const void* data, std::size_t size) {
+    sha256.raw(data, size);
+    sha1.raw(data, size);
+  });
+  return {sha256.hex(), sha1.hex()};
 }
 
 }  // namespace vmimage::support

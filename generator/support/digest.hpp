@@ -1,5 +1,5 @@
 #pragma once
-// SHA-256 (FIPS 180-4), by OpenSSL's EVP.
+// SHA-256 and SHA-1 (FIPS 180-4), by OpenSSL's EVP.
 
 #include <cstddef>
 #include <filesystem>
@@ -13,12 +13,13 @@ namespace vmimage::support {
 /// of fields give the same bytes.
 class Digest {
  public:
-  Digest();
+  enum class Algorithm { Sha256, Sha1 };  ///< SHA-1 where a format asks for it; nothing here relies on it
+  explicit Digest(Algorithm algorithm = Algorithm::Sha256);
   ~Digest();
   Digest(Digest&&) noexcept;
   Digest& add(std::string_view field);  ///< length-prefixed
   Digest& raw(const void* data, std::size_t size);
-  std::string hex();  ///< 64 lower-case digits; ends the digest
+  std::string hex();  ///< 64 (SHA-1: 40) lower-case digits; ends the digest
 
  private:
   struct Context;
@@ -27,5 +28,14 @@ class Digest {
 
 std::string sha256(std::string_view bytes);
 std::string sha256_file(const std::filesystem::path& path);
+
+/// By both algorithms, read once.
+struct Digests {
+  std::string sha256;
+  std::string sha1;
+};
+Digests digests_of(std::string_view bytes);
+Digests digests_of_file(const std::filesystem::path& path);
+std::string sha1(std::string_view bytes);
 
 }  // namespace vmimage::support

@@ -117,6 +117,7 @@ TEST(Diff, SettingsWithoutWhatFollowsFromTheRest) {
   after.manifest = manifest_of("sha256:2");
   after.manifest->packages = {{"a", "1", "all", ""}};
   after.manifest->formats = {"raw"};
+  after.manifest->time = 1700000000;
   EXPECT_TRUE(compare(before, after).settings.empty());
   after.manifest->version = "2";
   after.manifest->environment["LEVEL"] = "debug";

@@ -30,7 +30,8 @@ Manifest sample() {
   manifest.formats = {"qcow2", "raw"};
   manifest.boot = {"sha256:cc", "6.1.0-1", "/EFI/BOOT/BOOTX64.EFI", "root=PARTLABEL=root"};
   manifest.packages = {{"libc6", "2.36-9", "amd64", "NOASSERTION"}};
-  manifest.files = {{"/usr/bin/orders", 12345, "dd"}, {"/var/lib/orders", 0, ""}};
+  manifest.files = {{"/usr/bin/orders", 12345, "dd", "ee"}, {"/var/lib/orders", 0, ""}};
+  manifest.time = 1700000000;
   return manifest;
 }
 
@@ -49,6 +50,9 @@ TEST(Manifest, IsReadAsItWasWritten) {
   EXPECT_EQ("2.36-9", after.packages[0].version);
   ASSERT_EQ(2u, after.files.size());
   EXPECT_EQ(12345u, after.files[0].size);
+  EXPECT_EQ("ee", after.files[0].sha1);
+  EXPECT_EQ("", after.files[1].sha1);
+  EXPECT_EQ(1700000000, after.time);
 }
 
 TEST(Manifest, WithoutPortsAndHealthToo) {
