@@ -81,8 +81,7 @@ function(_vm_recipe out name service command_list files_list)
 
   set(texts image_version version base arg_BASE kernel arg_KERNEL service service user arg_USER health arg_HEALTH
     memory arg_MEMORY disk arg_DISK lock lock)
-  set(arrays command ${command_list} trees trees packages arg_PACKAGES ports arg_PORTS formats arg_FORMATS
-    allow_secrets arg_ALLOW_SECRETS)
+  set(arrays command ${command_list} trees trees packages arg_PACKAGES ports arg_PORTS formats arg_FORMATS)
 
   _vm_json_string(quoted "${name}")
   set(json "\"version\": 1,\n  \"name\": ${quoted}")

@@ -17,7 +17,6 @@
 #include "rootfs/service.hpp"
 #include "rootfs/tree.hpp"
 #include "rootfs/users.hpp"
-#include "secrets/check.hpp"
 #include "support/digest.hpp"
 #include "support/error.hpp"
 #include "support/file.hpp"
@@ -141,7 +140,6 @@ namespace {
 Built build(const Recipe& recipe, const fs::path& folder, const std::string& stem, const cache::Cache& cache,
             const Progress& progress) {
   rootfs::Tree tree = rootfs::collect(recipe);
-  secrets::check(recipe, tree);
   check_programs(recipe, tree);
   const Base base = resolve(cache, recipe, tree, progress);
   const std::uint64_t size = disk_size(recipe, base, tree);

@@ -1,1 +1,0 @@
-vm_image(vm TARGET orders ALLOW_SECRETS etc/tls.key)
