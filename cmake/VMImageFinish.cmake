@@ -70,13 +70,14 @@ function(_vm_finish_image name)
     _VM_TARGETS "${targets}" _VM_TARGET_FILES "${target_files}" _VM_PROGRAM_FILE "${program_file}")
 
   _vm_finish_components("${caller}" "${COMPONENTS}" "${targets}")
-  foreach(file IN LISTS UNKNOWN_FILES)
+  while(UNKNOWN_FILES)
+    list(POP_FRONT UNKNOWN_FILES keyword file)
     get_source_file_property(generated "${file}" TARGET_DIRECTORY ${name} GENERATED)
     if(NOT generated AND NOT EXISTS "${file}")
-      _vm_fail("${caller}" "FILES source '${file}' does not exist"
+      _vm_fail("${caller}" "${keyword} '${file}' does not exist"
         "Relative paths are against the folder of the CMakeLists.txt; a file that the build makes must be the OUTPUT of an add_custom_command() there.")
     endif()
-  endforeach()
+  endwhile()
   if(BASE_FILE AND NOT BASE_FILE MATCHES "^[$]<" AND NOT EXISTS "${BASE_FILE}")
     get_source_file_property(generated "${BASE_FILE}" TARGET_DIRECTORY ${name} GENERATED)
     if(NOT generated)

@@ -71,7 +71,7 @@ function(_vm_default_configuration out text)
 endfunction()
 
 # The components that go into the image, and the path of its program in it ("" when the build does not make it).
-# "ALL" stands for all components. Reads the vm_* of an image.cmake; fails with the call's place when a target of
+# "ALL" stands for all components, nothing for none. Reads the vm_* of an image.cmake; fails with the call's place when a target of
 # the image is installed by no rule.
 function(_vm_image_contents out_components out_program)
   _vm_read_install_scripts(text "${vm_install_script}")
@@ -102,7 +102,7 @@ function(_vm_image_contents out_components out_program)
     set(components "${of_targets}")
   endif()
   if(components STREQUAL "")
-    set(components ALL)
+    set(components "${vm_default_components}")
   endif()
   list(REMOVE_DUPLICATES components)
   set(${out_components} "${components}" PARENT_SCOPE)

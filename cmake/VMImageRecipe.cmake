@@ -61,17 +61,39 @@ function(_vm_json_add members key value)
   endif()
 endfunction()
 
-# The recipe of the image <name>, from arg_* of the caller. <command_list> and <files_list> name the lists to take. Where the
-# program is one that this build makes, the staging puts its path in the image into the command's first word.
-function(_vm_recipe out name service command_list files_list)
+# <script>... with full paths as a JSON array: of strings, or of objects where network or a time is given.
+function(_vm_json_provision out words network timeout)
+  set(more "")
+  if(network)
+    string(APPEND more ", \"network\": true")
+  endif()
+  if(NOT timeout STREQUAL "")
+    string(APPEND more ", \"timeout\": ${timeout}")
+  endif()
+  set(members "")
+  foreach(script IN LISTS ${words})
+    _vm_json_string(script "${script}")
+    if(NOT more STREQUAL "")
+      set(script "{\"script\": ${script}${more}}")
+    endif()
+    string(APPEND members ", ${script}")
+  endforeach()
+  string(REGEX REPLACE "^, " "" members "${members}")
+  set(${out} "[${members}]" PARENT_SCOPE)
+endfunction()
+
+# The recipe of the image <name>, from arg_* of the caller. The lists to take are given by name. Where the program
+# is one that this build makes, the staging puts its path in the image into the command's first word.
+function(_vm_recipe out name service command_list files_list package_files_list scripts_list)
   set(version "${PROJECT_VERSION}")
   if(version STREQUAL "")
     set(version "0")
   endif()
   set(trees stage)
+  set(overlays "")
   if(DEFINED arg_OVERLAY)
     cmake_path(ABSOLUTE_PATH arg_OVERLAY BASE_DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}" OUTPUT_VARIABLE overlay)
-    list(APPEND trees "${overlay}")
+    set(overlays "${overlay}")
   endif()
 
   set(lock "")
@@ -81,7 +103,8 @@ function(_vm_recipe out name service command_list files_list)
 
   set(texts image_version version base arg_BASE kernel arg_KERNEL service service user arg_USER health arg_HEALTH
     memory arg_MEMORY disk arg_DISK lock lock)
-  set(arrays command ${command_list} trees trees packages arg_PACKAGES ports arg_PORTS formats arg_FORMATS)
+  set(arrays command ${command_list} trees trees overlays overlays packages arg_PACKAGES
+    package_files ${package_files_list} ports arg_PORTS formats arg_FORMATS)
 
   _vm_json_string(quoted "${name}")
   set(json "\"version\": 1,\n  \"name\": ${quoted}")
@@ -101,6 +124,8 @@ function(_vm_recipe out name service command_list files_list)
   _vm_json_add(json environment "${environment}")
   _vm_json_files(file_array ${files_list})
   _vm_json_add(json files "${file_array}")
+  _vm_json_provision(provision ${scripts_list} "${arg_PROVISION_NETWORK}" "${arg_PROVISION_TIMEOUT}")
+  _vm_json_add(json provision "${provision}")
   _vm_json_add(json cpus "${arg_CPUS}")
   set(${out} "{\n  ${json}\n}\n" PARENT_SCOPE)
 endfunction()

@@ -19,6 +19,8 @@ function(_vm_add_image_rules)
   _vm_image_suffixes(suffixes)
   _vm_image_files(files file_dependencies unknown_files)
   _vm_base_file(base_file)
+  _vm_input_files(package_files PACKAGE_FILES unknown_files)
+  _vm_input_files(scripts PROVISION unknown_files)
   set(command "${arg_COMMAND}")
   if(command STREQUAL "")
     set(command "${arg_TARGET}")
@@ -34,6 +36,7 @@ function(_vm_add_image_rules)
     COMMAND "${CMAKE_COMMAND}" "-DIMAGE=${work}/image.cmake" -P "${root}/VMImageStage.cmake"
     DEPENDS "${work}/image.cmake" "${work}/recipe.in.json" "${root}/VMImageStage.cmake"
             "${root}/VMImageInstallRules.cmake" "${target_files}" ${file_dependencies}
+            ${package_files} ${scripts}
     DEPFILE "${work}/stage.d"
     COMMENT "Staging image ${name}"
     VERBATIM)
@@ -66,7 +69,10 @@ function(_vm_add_image_rules)
   endif()
 
   list(GET outputs 0 image)
-  list(GET command 0 command_program)
+  set(command_program "")
+  if(command)
+    list(GET command 0 command_program)
+  endif()
   set_target_properties(${name} PROPERTIES VM_IMAGE "${image}" VM_IMAGE_FILES "${outputs}"
     _VM_LOCATION "${location}" _VM_WORK "${work}" _VM_CPUS "${arg_CPUS}" _VM_HEALTH "${arg_HEALTH}"
     _VM_TARGET "${arg_TARGET}" _VM_PROGRAM "${command_program}" _VM_COMPONENTS "${arg_COMPONENTS}"
@@ -113,7 +119,7 @@ function(_vm_base_file out)
 endfunction()
 
 # FILES with full paths; those of them to depend on; and the sources that are not there yet, which a rule of the
-# build has to make.
+# build has to make, each after its keyword.
 function(_vm_image_files out_files out_dependencies out_unknown)
   set(files "")
   set(dependencies "")
@@ -124,7 +130,7 @@ function(_vm_image_files out_files out_dependencies out_unknown)
     if(NOT source MATCHES "^[$]<")
       cmake_path(ABSOLUTE_PATH source BASE_DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}" NORMALIZE)
       if(NOT EXISTS "${source}")
-        list(APPEND unknown "${source}")
+        list(APPEND unknown FILES "${source}")
       endif()
     endif()
     list(APPEND files "${source}" "${destination}")
@@ -138,11 +144,28 @@ function(_vm_image_files out_files out_dependencies out_unknown)
   set(${out_unknown} "${unknown}" PARENT_SCOPE)
 endfunction()
 
+# The files of an argument <keyword> with full paths; appends to the list named <unknown> as _vm_image_files() does.
+function(_vm_input_files out keyword unknown)
+  set(files "")
+  set(missing "${${unknown}}")
+  foreach(file IN LISTS arg_${keyword})
+    if(NOT file MATCHES "^[$]<")
+      cmake_path(ABSOLUTE_PATH file BASE_DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}" NORMALIZE)
+      if(NOT EXISTS "${file}")
+        list(APPEND missing ${keyword} "${file}")
+      endif()
+    endif()
+    list(APPEND files "${file}")
+  endforeach()
+  set(${out} "${files}" PARENT_SCOPE)
+  set(${unknown} "${missing}" PARENT_SCOPE)
+endfunction()
+
 # Writes, per configuration, <work>/recipe.in.json, the recipe as far as it is known before anything is built, and
 # <work>/image.cmake, all else that staging and packaging need to know. Sets location in the caller.
 function(_vm_write_description)
   string(REGEX REPLACE "^.*::" "" service "${arg_TARGET}")
-  _vm_recipe(recipe "${name}" "${service}" command files)
+  _vm_recipe(recipe "${name}" "${service}" command files package_files scripts)
   file(GENERATE OUTPUT "${work}/recipe.in.json" CONTENT "${recipe}")
 
   _vm_regex_escape(name_regex "${name}")
@@ -150,6 +173,11 @@ function(_vm_write_description)
   set(overlay "")
   if(DEFINED arg_OVERLAY)
     cmake_path(ABSOLUTE_PATH arg_OVERLAY BASE_DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}" OUTPUT_VARIABLE overlay)
+  endif()
+  set(inputs ${package_files} ${scripts})
+  set(default_components ALL)
+  if(package_files)
+    set(default_components "")  # what the project installs would go over what its package brings
   endif()
   set(evaluate "TARGET_GENEX_EVAL:${name},$<TARGET_PROPERTY:${name}")
   file(GENERATE OUTPUT "${work}/image.cmake" CONTENT
@@ -160,11 +188,13 @@ set(vm_work [==[${work}]==])
 set(vm_config [==[$<CONFIG>]==])
 set(vm_install_script [==[${CMAKE_BINARY_DIR}/cmake_install.cmake]==])
 set(vm_components [==[${arg_COMPONENTS}]==])
+set(vm_default_components [==[${default_components}]==])
 set(vm_targets [==[$<TARGET_PROPERTY:${name},_VM_TARGETS>]==])
 set(vm_target_files [==[$<${evaluate},_VM_TARGET_FILES>>]==])
 set(vm_program_file [==[$<${evaluate},_VM_PROGRAM_FILE>>]==])
 set(vm_files [==[${files}]==])
 set(vm_overlay [==[${overlay}]==])
+set(vm_inputs [==[${inputs}]==])
 set(vm_suffixes [==[${suffixes}]==])
 set(vm_program [==[${program}]==])
 ")

@@ -197,6 +197,36 @@ std::string sources_of(const std::vector<std::string>& sources) {
   return fmt::format("{}\n", fmt::join(sources, "\n"));
 }
 
+/// Asks apt to install .debs beside what `status` has, by the lists in `folder`.
+Answer ask(const fs::path& folder, const std::vector<fs::path>& debs, const fs::path& status,
+           const std::vector<std::string>& roots) {
+  // Not -qq, which keeps to itself what is unmet; the cache of another status file must stay.
+  std::vector<std::string> argv{"apt-get",
+                                "install",
+                                "--print-uris",
+                                "--yes",
+                                "--no-remove",
+                                "--allow-downgrades",
+                                "-q",
+                                "-o",
+                                "Dir::State::status=" + status.string(),
+                                "-o",
+                                "Dir::Cache::pkgcache="};
+  for (const auto& deb : debs)
+    argv.push_back(fs::absolute(deb).string());
+  const auto result = support::run({.argv = with_options(argv, folder), .directory = folder});
+  if (!result.ok())
+    return {{}, result.out + result.err};
+  std::string archives;  // without the .debs themselves
+  std::istringstream lines(result.out);
+  for (std::string line; std::getline(lines, line);)
+    if (!line.starts_with("'file:") || std::any_of(roots.begin(), roots.end(), [&](const auto& root) {
+          return line.starts_with("'" + root + "/");
+        }))
+      archives += line + "\n";
+  return {parse_uris(archives, roots), ""};
+}
+
 }  // namespace
 
 std::vector<std::string> sources_for_suite(const std::string& targets, const Suite& suite) {
@@ -378,6 +408,18 @@ std::vector<Pin> Index::closure(const std::vector<std::string>& packages) {
   std::sort(pins.begin(), pins.end(), [](const Pin& a, const Pin& b) { return a.name < b.name; });
   set_archives(pins);
   return pins;
+}
+
+Answer Index::ask(const std::vector<fs::path>& debs, const fs::path& status) {
+  require();
+  const support::FileLock lock(lock_);
+  return base::ask(folder_, debs, status, roots_of(read_sources(folder_)));
+}
+
+Answer ask_without_archive(const std::vector<fs::path>& debs, const fs::path& status) {
+  const support::TempDir work;
+  write_sources(work.path(), {});
+  return ask(work.path(), debs, status, {});
 }
 
 std::vector<Pin> Index::newest(const std::vector<std::string>& packages) {

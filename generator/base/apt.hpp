@@ -40,6 +40,12 @@ SourceLine parse_source(const std::string& line);
 /// to find out what is new.
 enum class View { Build, News };
 
+/// What apt says to .debs that are to be installed where dpkg's database is `status` (a file).
+struct Answer {
+  std::vector<recipe::Pin> needed;  ///< what has to be installed too
+  std::string refusal;              ///< why they cannot be installed, in apt's words; empty: they can
+};
+
 /// What the archives of a suite offer, as this machine saw it last: apt's lists, in the cache's folder
 /// "index". They are fetched when they are not there, or refresh() is called; everything else works without
 /// network.
@@ -58,6 +64,8 @@ class Index {
   /// The newest version of these packages with all that they depend on, sorted by name. Throws Error{Usage}
   /// for a package that is not there, or cannot be installed together with the others.
   std::vector<recipe::Pin> closure(const std::vector<std::string>& packages);
+  /// For packages that are no archive's.
+  Answer ask(const std::vector<std::filesystem::path>& debs, const std::filesystem::path& status);
   /// The newest version of each of these packages by itself, in the order asked for.
   std::vector<recipe::Pin> newest(const std::vector<std::string>& packages);
   /// All versions that there are of these packages, in apt-cache(8) madison's words, the newest of each
@@ -78,6 +86,10 @@ class Index {
   std::optional<std::string> mirror_;
   bool checked_ = false;
 };
+
+/// As Index::ask(), where there is no archive that anything more could come from.
+Answer ask_without_archive(const std::vector<std::filesystem::path>& debs,
+                           const std::filesystem::path& status);
 
 /// Pure parts of Index: the output of apt-get(8) --print-uris, where each URI lies below one of the `roots`,
 /// which becomes the pin's archive until set_archive() finds the release in the output of apt-cache(8)

@@ -256,7 +256,8 @@ Base debian_base(const cache::Cache& cache, const Suite& suite, const std::vecto
           .packages = installed_packages(entry),
           .kit = kit,
           .default_disk = kDefaultDisk,
-          .populate = [tar, kit](Ext4& root) { populate_debian(root, tar, kit); }};
+          .populate = [tar, kit](Ext4& root) { populate_debian(root, tar, kit); },
+          .status = support::read_file(entry / "status")};
 }
 
 }  // namespace vmimage::base

@@ -683,6 +683,24 @@ void Ext4::set_xattr(const std::string& path, const std::string& name, std::stri
   state_->check(problem ? problem : closing, "set attributes of", path);
 }
 
+std::vector<std::pair<std::string, std::string>> Ext4::xattrs(const Entry& entry) const {
+  struct ext2_xattr_handle* handle = nullptr;
+  state_->check(ext2fs_xattrs_open(state_->fs, entry.inode, &handle), "read attributes of", entry.path);
+  std::vector<std::pair<std::string, std::string>> attributes;
+  errcode_t problem = ext2fs_xattrs_read(handle);
+  if (!problem)
+    problem = ext2fs_xattrs_iterate(
+        handle,
+        [](char* name, char* value, std::size_t size, void* list) {
+          static_cast<decltype(attributes)*>(list)->emplace_back(name, std::string(value, size));
+          return 0;
+        },
+        &attributes);
+  const errcode_t closing = ext2fs_xattrs_close(&handle);
+  state_->check(problem ? problem : closing, "read attributes of", entry.path);
+  return attributes;
+}
+
 void Ext4::remove(const std::string& path) {
   const auto [parent, name] = split(path);
   if (!state_->find(path))

@@ -70,6 +70,8 @@ class Ext4 {
   void walk(const std::string& folder, const std::function<void(const Entry&)>& each) const;
   /// The content of a file that walk() came by.
   void read(const Entry& entry, const ContentSink& sink) const;
+  /// Its extended attributes (xattr(7)): name and value.
+  std::vector<std::pair<std::string, std::string>> xattrs(const Entry& entry) const;
 
   /// Each replaces what is there, except that a folder stays and gets the new attributes. Missing parents are
   /// made (root's, 0755). Throws Error{Failure}, naming the path; "no space left" says how much there was.

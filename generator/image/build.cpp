@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <optional>
 
 #include "disk/assemble.hpp"
 #include "disk/gpt.hpp"
@@ -12,6 +13,7 @@
 #include "image/describe.hpp"
 #include "image/formats.hpp"
 #include "image/program.hpp"
+#include "image/provisioned.hpp"
 #include "image/resolve.hpp"
 #include "image/room.hpp"
 #include "rootfs/service.hpp"
@@ -59,7 +61,7 @@ std::uint64_t root_offset(filesystem::BlockDevice& device, const Base& base) {
 
 /// Puts service, user and manifest into a copy of the base's disk.
 recipe::Manifest install(const fs::path& disk, const Recipe& recipe, const Base& base, std::uint64_t size,
-                         rootfs::Tree tree) {
+                         rootfs::Tree tree, const Provisioned* provisioned) {
   filesystem::Qcow2Image device(disk);
   const std::int64_t time = image_time();
   Ext4 root(device, root_offset(device, base), Ext4::Access::Write, time);
@@ -69,7 +71,7 @@ recipe::Manifest install(const fs::path& disk, const Recipe& recipe, const Base&
     rootfs::add_service(tree, recipe, base.init, program);
   }
   tree.insert(base.additions.begin(), base.additions.end());
-  recipe::Manifest manifest = describe(recipe, base, size, tree, time);
+  recipe::Manifest manifest = describe(recipe, base, size, tree, time, provisioned);
   rootfs::write(tree, root);
   root.write_file(recipe::kManifestPath, {.mode = 0644}, recipe::to_json(manifest));
   root.close();  // flushes the device too
@@ -137,18 +139,46 @@ fs::path base_disk(const cache::Cache& cache, const Base& base, std::uint64_t si
 
 namespace {
 
+/// Scripts have seen these files, and may have changed them.
+void leave_out_files(rootfs::Tree& tree, const Recipe& recipe) {
+  Recipe without_trees = recipe;
+  without_trees.trees.clear();
+  for (const auto& [path, node] : rootfs::collect(without_trees))
+    if (node.type != filesystem::NodeType::Directory)
+      tree.erase(path);
+}
+
+/// Packages by file and scripts: the base's packages are afterwards what dpkg says there.
+std::optional<Provisioned> provisioned_disk(const cache::Cache& cache, const Recipe& recipe, Base& base,
+                                            std::uint64_t size, rootfs::Tree& tree,
+                                            provision::OnFailure on_failure, const Progress& progress) {
+  if (!is_provisioned(recipe))
+    return std::nullopt;
+  auto provisioned = provision_disk(cache, recipe, base, size, on_failure, progress);
+  base.packages = provisioned.packages;
+  if (!recipe.provision.empty())
+    leave_out_files(tree, recipe);
+  return provisioned;
+}
+
 Built build(const Recipe& recipe, const fs::path& folder, const std::string& stem, const cache::Cache& cache,
-            const Progress& progress) {
+            const Progress& progress, provision::OnFailure on_failure) {
   rootfs::Tree tree = rootfs::collect(recipe);
   check_programs(recipe, tree);
-  const Base base = resolve(cache, recipe, tree, progress);
+  Base base = resolve(cache, recipe, tree, progress);
   const std::uint64_t size = disk_size(recipe, base, tree);
+  const auto provisioned = provisioned_disk(cache, recipe, base, size, tree, on_failure, progress);
   fs::create_directories(folder);
   const auto output = [&](const std::string& extension) { return folder / (stem + extension); };
   support::PendingFile image(output(".qcow2"));
   progress("image " + stem);
-  copy_base_disk(cache, base, size, image.path(), progress);
-  const recipe::Manifest manifest = install(image.path(), recipe, base, size, std::move(tree));
+  if (!provisioned)
+    copy_base_disk(cache, base, size, image.path(), progress);
+  else if (!cache.copy_out(provisioned->kind, provisioned->key, provisioned->file, image.path()))
+    throw cache::Damaged(support::ErrorKind::Failure,
+                         fmt::format("failed to read the disk of {} in the cache", recipe.name), "try again");
+  const recipe::Manifest manifest =
+      install(image.path(), recipe, base, size, std::move(tree), provisioned ? &*provisioned : nullptr);
 
   Built built{{output(".qcow2")}, manifest};
   std::vector<Target> targets;
@@ -169,9 +199,10 @@ Built build(const Recipe& recipe, const fs::path& folder, const std::string& ste
 }  // namespace
 
 Built build_image(const Recipe& recipe, const fs::path& folder, const std::string& stem,
-                  const cache::Cache& cache, const Progress& progress) {
-  return cache.mending(
-      [&](const cache::Cache& checked) { return build(recipe, folder, stem, checked, progress); });
+                  const cache::Cache& cache, const Progress& progress, provision::OnFailure on_failure) {
+  return cache.mending([&](const cache::Cache& checked) {
+    return build(recipe, folder, stem, checked, progress, on_failure);
+  });
 }
 
 }  // namespace vmimage::image

@@ -7,6 +7,7 @@
 
 #include "base/base.hpp"
 #include "cache/cache.hpp"
+#include "provision/plan.hpp"
 #include "recipe/manifest.hpp"
 #include "recipe/recipe.hpp"
 
@@ -20,7 +21,8 @@ struct Built {
 /// Builds an image into `folder`. Each file appears whole or not at all, the manifest last. Throws Error;
 /// Error{Usage} for what the recipe's author can mend.
 Built build_image(const recipe::Recipe& recipe, const std::filesystem::path& folder, const std::string& stem,
-                  const cache::Cache& cache, const base::Progress& progress);
+                  const cache::Cache& cache, const base::Progress& progress,
+                  provision::OnFailure on_failure = provision::OnFailure::Stop);
 
 /// The finished disk of a base (qcow2) in the cache, made when it is not there. `size` in bytes.
 std::filesystem::path base_disk(const cache::Cache& cache, const base::Base& base, std::uint64_t size,

@@ -1,6 +1,7 @@
 #include "image/describe.hpp"
 
 #include <algorithm>
+#include <map>
 
 #include "support/digest.hpp"
 
@@ -25,6 +26,19 @@ recipe::Boot boot_of(const Base& base) {
           base::kernel_command_line()};
 }
 
+void add(recipe::Manifest& manifest, const Provisioned& provisioned) {
+  manifest.package_files = provisioned.package_files;
+  manifest.provision = provisioned.scripts;
+  std::map<std::string, recipe::FileRecord> files;
+  for (const auto& record : provisioned.files)
+    files[record.path] = record;
+  for (const auto& record : manifest.files)  // the service's come last
+    files[record.path] = record;
+  manifest.files.clear();
+  for (const auto& [path, record] : files)
+    manifest.files.push_back(record);
+}
+
 /// Over everything that the image's bytes follow from: what the manifest says, who owns what, and the time.
 std::string image_digest(const recipe::Manifest& manifest, const rootfs::Tree& tree, std::int64_t time) {
   support::Digest digest;
@@ -40,7 +54,7 @@ std::string image_digest(const recipe::Manifest& manifest, const rootfs::Tree& t
 }  // namespace
 
 recipe::Manifest describe(const Recipe& recipe, const Base& base, std::uint64_t disk,
-                          const rootfs::Tree& tree, std::int64_t time) {
+                          const rootfs::Tree& tree, std::int64_t time, const Provisioned* provisioned) {
   recipe::Manifest manifest;
   manifest.name = recipe.name;
   manifest.version = recipe.version;
@@ -60,6 +74,8 @@ recipe::Manifest describe(const Recipe& recipe, const Base& base, std::uint64_t 
   manifest.boot = boot_of(base);
   manifest.packages = all_packages(base);
   manifest.files = rootfs::records(tree);
+  if (provisioned)
+    add(manifest, *provisioned);
   manifest.time = time;
   manifest.digest = image_digest(manifest, tree, time);
   return manifest;

@@ -63,7 +63,7 @@ void check_programs(const Recipe& recipe, const Tree& tree) {
   const std::string path = rootfs::find_program(tree, word);
   const rootfs::Node* node = path.empty() ? nullptr : follow(tree, path);
   if (!node) {
-    if (recipe.packages.empty() && tree.empty())
+    if (recipe.packages.empty() && recipe.package_files.empty() && recipe.provision.empty() && tree.empty())
       throw invalid(
           fmt::format("failed to find the service's program '{}': nothing is put into the image", word),
           "name the folder with its files in \"trees\", or the package that brings it in "

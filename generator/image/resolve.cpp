@@ -6,6 +6,8 @@
 #include <fstream>
 #include <set>
 
+#include "base/package_files.hpp"
+#include "image/provisioned.hpp"
 #include "rootfs/closure.hpp"
 #include "support/digest.hpp"
 #include "support/error.hpp"
@@ -94,6 +96,22 @@ void add_lacking(rootfs::Tree& tree, const Base& base, const std::vector<rootfs:
   rootfs::add_libraries(tree, lacking);
 }
 
+/// Packages of the archives that the recipe's package files need, and that the base does not have.
+std::vector<std::string> package_file_needs(const cache::Cache& cache, const Recipe& recipe, const Base& base,
+                                            const base::PackageOrigin& origin, const Progress& progress) {
+  if (recipe.package_files.empty())
+    return {};
+  const auto files = base::read_package_files(recipe.package_files);
+  const std::string status = base.status.empty()
+                                 ? dpkg_status(cache, base, recipe.disk.value_or(base.default_disk), progress)
+                                 : base.status;
+  if (status.empty())
+    throw invalid(fmt::format("failed to install '{}': the base {} has no dpkg",
+                              files[0].path.filename().string(), base.name),
+                  "take a base of Debian or Ubuntu, or bring the files as a tree");
+  return base::needed_by(cache, files, recipe.base, status, origin, progress);
+}
+
 }  // namespace
 
 recipe::Lock read_lock(const fs::path& file) {
@@ -109,6 +127,13 @@ std::vector<std::string> needed_packages(const cache::Cache& cache, const Recipe
   std::set<std::string> needed(recipe.packages.begin(), recipe.packages.end());
   for (const auto& [library, owner] : known_owners(cache, rootfs::host_libraries(rootfs::collect(recipe))))
     needed.insert(owner);
+  if (!recipe.package_files.empty()) {
+    const Progress silent = [](const std::string&) {};
+    const base::PackageOrigin origin{.mirror = recipe.mirror};
+    const Base base = base::open_base(cache, recipe.base, {needed.begin(), needed.end()}, origin, silent);
+    for (const auto& name : package_file_needs(cache, recipe, base, origin, silent))
+      needed.insert(name);
+  }
   return {needed.begin(), needed.end()};
 }
 
@@ -141,7 +166,10 @@ Base resolve(const cache::Cache& cache, const Recipe& recipe, rootfs::Tree& tree
   std::vector<std::string> missing;
   std::set_difference(wanted.begin(), wanted.end(), present.begin(), present.end(),
                       std::back_inserter(missing));
-  return missing.empty() ? plain : base::open_base(cache, recipe.base, missing, origin, progress);
+  Base base = missing.empty() ? plain : base::open_base(cache, recipe.base, missing, origin, progress);
+  const std::vector<std::string> more = package_file_needs(cache, recipe, base, origin, progress);
+  missing.insert(missing.end(), more.begin(), more.end());
+  return more.empty() ? base : base::open_base(cache, recipe.base, missing, origin, progress);
 }
 
 }  // namespace vmimage::image

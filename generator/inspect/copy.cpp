@@ -163,8 +163,16 @@ class TarOutput {
     archive_entry_set_size(entry.get(), file ? static_cast<std::int64_t>(from.status.size) : 0);
     if (from.status.type == NodeType::Symlink)
       archive_entry_set_symlink(entry.get(), from.status.target.c_str());
+    for (const auto& [attribute, value] : reader_.xattrs(from))
+      archive_entry_xattr_add_entry(entry.get(), attribute.c_str(), value.data(), value.size());
+    const auto first = file && from.inode ? names_.try_emplace(from.inode, name).first : names_.end();
+    const bool again = first != names_.end() && first->second != name;
+    if (again) {
+      archive_entry_set_hardlink(entry.get(), first->second.c_str());
+      archive_entry_set_size(entry.get(), 0);
+    }
     check(archive_write_header(writer_.get(), entry.get()));
-    if (file)
+    if (file && !again)
       reader_.read(from, [&](std::string_view bytes) {
         if (archive_write_data(writer_.get(), bytes.data(), bytes.size()) < 0)
           check(ARCHIVE_FATAL);
@@ -181,6 +189,7 @@ class TarOutput {
 
   const Reader& reader_;
   std::unique_ptr<archive, WriterRelease> writer_;
+  std::map<std::uint32_t, std::string> names_;  ///< of the files that are in it, by inode
 };
 
 }  // namespace

@@ -18,7 +18,8 @@ namespace vmimage::inspect {
 std::vector<std::string> copy_out(const Reader& reader, const std::string& path,
                                   const std::filesystem::path& destination);
 
-/// The same as a pax archive on a descriptor, with owners, permissions, times and devices as they are.
+/// The same as a pax archive on a descriptor, with owners, permissions, times, hard links, extended
+/// attributes and devices as they are.
 void tar_out(const Reader& reader, const std::string& path, int descriptor);
 
 }  // namespace vmimage::inspect

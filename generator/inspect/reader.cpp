@@ -39,6 +39,11 @@ class Ext4Reader : public Reader {
     else
       files_.read(entry.path, sink);
   }
+  std::vector<std::pair<std::string, std::string>> xattrs(const Entry& entry) const override {
+    if (!entry.inode)
+      return {};
+    return files_.xattrs(entry);
+  }
 
  private:
   Ext4 files_;

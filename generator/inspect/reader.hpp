@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "disk/layout.hpp"
@@ -22,6 +23,10 @@ class Reader {
   virtual void walk(const std::string& folder,
                     const std::function<void(const filesystem::Entry&)>& each) const = 0;
   virtual void read(const filesystem::Entry& entry, const filesystem::ContentSink& sink) const = 0;
+  /// Extended attributes of what walk() came by: name and value.
+  virtual std::vector<std::pair<std::string, std::string>> xattrs(const filesystem::Entry&) const {
+    return {};
+  }
 };
 
 /// Throws Error{Usage}, naming what is there, when it is neither ext4 (ext3, ext2) nor FAT.

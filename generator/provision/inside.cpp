@@ -193,8 +193,9 @@ void write_result(const Plan& plan, const Open& open, const fs::path& root, cons
   for (const auto& [path, stamp] : after)
     if (const auto old = before.find(path); old == before.end() || old->second != stamp)
       changed.push_back(path);
+  // What is of another kind now goes first, too: a folder cannot be unpacked over a link.
   for (const auto& [path, stamp] : before)
-    if (!after.contains(path))
+    if (const auto now = after.find(path); now == after.end() || now->second.type != stamp.type)
       outcome.removed.push_back(path);
   in_child([&]() -> std::string {
     change_root(root);

@@ -18,7 +18,8 @@ json step_json(const Step& step) {
           {"files", files},
           {"environment", step.environment},
           {"network", step.network == Network::Host},
-          {"timeout", step.timeout}};
+          {"timeout", step.timeout},
+          {"trace", step.trace}};
 }
 
 Step read_step(const json& document) {
@@ -30,6 +31,7 @@ Step read_step(const json& document) {
   step.environment = document.at("environment").get<std::map<std::string, std::string>>();
   step.network = document.at("network").get<bool>() ? Network::Host : Network::None;
   step.timeout = document.at("timeout");
+  step.trace = document.at("trace");
   return step;
 }
 
@@ -68,9 +70,10 @@ Plan parse_plan(const std::string& text) {
 }
 
 std::string to_json(const Outcome& outcome) {
-  json document{{"exit_status", outcome.exit_status}, {"signal", outcome.signal},
-                {"timed_out", outcome.timed_out},     {"line", outcome.line},
-                {"command", outcome.command},         {"removed", outcome.removed}};
+  json document{
+      {"exit_status", outcome.exit_status}, {"signal", outcome.signal}, {"timed_out", outcome.timed_out},
+      {"traceable", outcome.traceable},     {"line", outcome.line},     {"command", outcome.command},
+      {"removed", outcome.removed}};
   if (outcome.step)
     document["step"] = *outcome.step;
   return text_of(document);
@@ -84,6 +87,7 @@ Outcome parse_outcome(const std::string& text) {
   outcome.exit_status = document.at("exit_status");
   outcome.signal = document.at("signal");
   outcome.timed_out = document.at("timed_out");
+  outcome.traceable = document.at("traceable");
   outcome.line = document.at("line");
   outcome.command = document.at("command");
   outcome.removed = document.at("removed").get<std::vector<std::string>>();

@@ -29,7 +29,11 @@ struct Step {
   std::map<std::string, std::string> environment;
   Network network = Network::None;
   std::int64_t timeout = 0;  ///< seconds
+  bool trace = false;        ///< a script of sh(1) tells each line that it reads and each command: kTrace
 };
+
+/// What a traced command begins with on standard error.
+constexpr char kTrace = '\x1e';
 
 /// The folder of the files of a step; it and all of /run is gone after the step.
 constexpr const char* kStepFolder = "/run/vmimage/step";
@@ -56,6 +60,7 @@ struct Outcome {
   int exit_status = 0;
   int signal = 0;
   bool timed_out = false;
+  bool traceable = false;            ///< a script of sh(1): Step::trace would tell the line
   int line = 0;                      ///< of a bash script; 0: not known
   std::string command;               ///< what it was about to do there
   std::vector<std::string> removed;  ///< absolute paths that the layers have and the result has not

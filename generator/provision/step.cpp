@@ -9,10 +9,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstring>
 #include <fstream>
+#include <iterator>
+#include <sstream>
 
 #include "provision/jail.hpp"
 #include "provision/terminal.hpp"
@@ -80,11 +83,37 @@ fs::path provide_resolver(int resolv_conf) {
   return absent ? file : fs::path();
 }
 
-bool is_bash_script(const fs::path& program) {
+/// The words after "#!" of a script's first line (execve(2), "Interpreter scripts").
+std::vector<std::string> interpreter_of(const fs::path& program) {
   std::ifstream stream(program, std::ios::binary);
   std::string line;
   std::getline(stream, line);
-  return line.starts_with("#!") && line.find("bash") != std::string::npos;
+  if (!line.starts_with("#!"))
+    return {};
+  std::istringstream words(line.substr(2));
+  return {std::istream_iterator<std::string>(words), {}};
+}
+
+bool is_bash_script(const fs::path& program) {
+  const auto words = interpreter_of(program);
+  return std::any_of(words.begin(), words.end(),
+                     [](const std::string& word) { return fs::path(word).filename() == "bash"; });
+}
+
+bool is_sh_script(const fs::path& program) {
+  const auto words = interpreter_of(program);
+  const std::string name = words.empty() ? "" : fs::path(words[0]).filename().string();
+  return name == "sh" || name == "dash" || name == "ash";
+}
+
+/// A script of sh(1) as its interpreter is started to tell each line and command.
+std::vector<std::string> command_of(const Step& step) {
+  if (!step.trace)
+    return step.argv;
+  std::vector<std::string> argv = interpreter_of(step.argv.at(0));
+  argv.emplace_back("-vx");
+  argv.insert(argv.end(), step.argv.begin(), step.argv.end());
+  return argv;
 }
 
 std::vector<std::string> environment_of(const Step& step, std::int64_t time) {
@@ -99,6 +128,8 @@ std::vector<std::string> environment_of(const Step& step, std::int64_t time) {
   variables.insert(defaults.begin(), defaults.end());
   if (is_bash_script(step.argv.at(0)))
     variables["BASH_ENV"] = kBashEnvironment;
+  if (step.trace)
+    variables["PS4"] = std::string(1, kTrace);
   std::vector<std::string> entries;
   for (const auto& [key, value] : variables)
     entries.push_back(key + "=" + value);
@@ -138,7 +169,7 @@ pid_t start_program(const Step& step, std::int64_t time) {
   const int null = ::open("/dev/null", O_RDONLY);
   ::dup2(null, STDIN_FILENO);
   ::dup2(STDERR_FILENO, STDOUT_FILENO);
-  become(step.argv, environment_of(step, time));
+  become(command_of(step), environment_of(step, time));
   return -1;
 }
 
@@ -214,6 +245,7 @@ Outcome perform(const Step& step, const StepFiles& files, std::int64_t time, con
   if (child < 0)
     throw_errno("start a process");
   Outcome outcome;
+  outcome.traceable = is_sh_script(step.argv.at(0));
   int status = 0;
   if (!wait_for(child, step.timeout, status))
     outcome.timed_out = true;

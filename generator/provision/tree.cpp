@@ -46,7 +46,8 @@ void add_stamps(Stamps& stamps, const fs::path& folder, const std::string& place
     if (::lstat(entry.path().c_str(), &status) != 0)
       support::throw_errno("read '" + entry.path().string() + "'");
     const std::string path = place + "/" + entry.path().filename().string();
-    stamps[path] = {status.st_ino, status.st_ctim.tv_sec * 1'000'000'000 + status.st_ctim.tv_nsec};
+    stamps[path] = {status.st_ino, status.st_ctim.tv_sec * 1'000'000'000 + status.st_ctim.tv_nsec,
+                    status.st_mode & S_IFMT};
     if (S_ISDIR(status.st_mode))
       add_stamps(stamps, entry.path(), path);
   }

@@ -6,7 +6,6 @@
 #include <filesystem>
 #include <map>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "provision/plan.hpp"
@@ -15,7 +14,13 @@ namespace vmimage::provision {
 
 /// What tells whether a file was touched: its inode and the time of its last change (nanoseconds), which no
 /// program can set.
-using Stamps = std::map<std::string, std::pair<std::uint64_t, std::int64_t>>;
+struct Stamp {
+  std::uint64_t inode = 0;
+  std::int64_t changed = 0;
+  std::uint32_t type = 0;  ///< the type bits of st_mode
+  bool operator==(const Stamp&) const = default;
+};
+using Stamps = std::map<std::string, Stamp>;
 
 /// Every path below the folder, absolute as seen from it.
 Stamps stamps_of(const std::filesystem::path& root);

@@ -29,6 +29,20 @@ json files_json(const std::vector<FileRecord>& files) {
   return list;
 }
 
+json inputs_json(const std::vector<Input>& inputs) {
+  json list = json::array();
+  for (const auto& input : inputs)
+    list.push_back({{"name", input.name}, {"sha256", input.sha256}});
+  return list;
+}
+
+std::vector<Input> read_inputs(Fields& fields, const std::string& key) {
+  std::vector<Input> inputs;
+  for (Fields& input : fields.objects(key))
+    inputs.push_back({input.string("name"), input.string("sha256")});
+  return inputs;
+}
+
 std::map<std::string, std::string> read_environment(Fields& fields) {
   std::map<std::string, std::string> environment;
   Fields variables = fields.object("environment");
@@ -76,6 +90,8 @@ Manifest parse_manifest(const std::string& text, const std::string& where) {
                               static_cast<std::uint64_t>(file.integer("size", 0, 1ll << 60)),
                               file.string("sha256"), file.string("sha1", "")});
   manifest.time = fields.integer("time", 0, 1ll << 40, manifest.time);
+  manifest.package_files = read_inputs(fields, "package_files");
+  manifest.provision = read_inputs(fields, "provision");
   return manifest;  // keys that a later minor version adds are ignored (docs/recipe.md, "Versions")
 }
 
@@ -111,6 +127,10 @@ std::string to_json(const Manifest& manifest) {
                 {"files", files_json(manifest.files)}};
   if (!manifest.lock_digest.empty())
     document["lock_digest"] = manifest.lock_digest;
+  if (!manifest.package_files.empty())
+    document["package_files"] = inputs_json(manifest.package_files);
+  if (!manifest.provision.empty())
+    document["provision"] = inputs_json(manifest.provision);
   // A file's name may be any bytes, and JSON is UTF-8: what is not gets U+FFFD.
   return document.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
 }

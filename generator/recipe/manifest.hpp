@@ -28,6 +28,12 @@ struct FileRecord {
   std::string sha1 = {};    ///< the same; SPDX asks for it
 };
 
+/// A file of the builder that an image was made with, and that is not in it as such.
+struct Input {
+  std::string name;
+  std::string sha256;
+};
+
 /// How the image boots. Its parts for direct kernel boot are empty when that cannot be: when kernel and boot
 /// loader are those of a disk image that is its base.
 struct Boot {
@@ -59,6 +65,8 @@ struct Manifest {
   std::vector<Package> packages;
   std::vector<FileRecord> files;  ///< what was added to the base
   std::int64_t time = 315532800;  ///< of all files in the image, seconds since 1970
+  std::vector<Input> package_files;
+  std::vector<Input> provision;  ///< the scripts, in their order
 };
 
 Manifest parse_manifest(const std::string& text, const std::string& where);

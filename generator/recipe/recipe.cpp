@@ -97,10 +97,42 @@ std::vector<FileEntry> read_files(Fields& fields, const fs::path& folder) {
   return files;
 }
 
+std::vector<fs::path> read_paths(Fields& fields, const std::string& key, const fs::path& folder) {
+  std::vector<fs::path> paths;
+  for (const auto& path : fields.strings(key)) {
+    if (path.empty())
+      fields.fail(key, "a path is empty");
+    paths.push_back(against(folder, path));
+  }
+  return paths;
+}
+
+/// Each is a path, or an object that says more of it.
+std::vector<Script> read_scripts(Fields& fields, const std::string& where, const fs::path& folder) {
+  constexpr std::int64_t kLongest = 7 * 24 * 3600;
+  std::vector<Script> scripts;
+  if (!fields.has("provision"))
+    return scripts;
+  const support::json& list = fields.value("provision");
+  if (!list.is_array())
+    fields.fail("provision", "must be an array");
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    const support::json entry = list[i].is_string() ? support::json{{"script", list[i]}} : list[i];
+    Fields script(entry, where, fmt::format("/provision/{}", i));
+    const std::string path = script.string("script");
+    if (path.empty())
+      script.fail("script", "is empty");
+    scripts.push_back({against(folder, path), script.boolean("network", false),
+                       script.integer("timeout", 1, kLongest, Script::kTimeout)});
+    script.finish();
+  }
+  return scripts;
+}
+
 void read_service(Fields& fields, Recipe& recipe) {
   recipe.command = fields.strings("command");
   recipe.packages = fields.strings("packages");
-  if (recipe.command.empty() && recipe.packages.empty())
+  if (recipe.command.empty() && recipe.packages.empty() && recipe.package_files.empty())
     fields.fail("command", "is missing", "give the service's command line, or packages that bring a service");
   for (const auto& word : recipe.command)
     if (word.empty() || word.find_first_of(std::string("\n\0", 2)) != std::string::npos)
@@ -164,10 +196,13 @@ Recipe parse_recipe(const std::string& text, const std::string& where, const fs:
   if (recipe.kernel != "cloud" && recipe.kernel != "generic")
     fields.fail("kernel", fmt::format("'{}' is no known kernel", recipe.kernel),
                 "known are cloud and generic");
+  recipe.package_files = read_paths(fields, "package_files", folder);
   read_service(fields, recipe);
   for (const auto& tree : fields.strings("trees"))
     recipe.trees.push_back(against(folder, tree));
+  recipe.overlays = read_paths(fields, "overlays", folder);
   recipe.files = read_files(fields, folder);
+  recipe.provision = read_scripts(fields, where, folder);
   recipe.ports = read_ports(fields);
   recipe.health = read_health(fields, recipe.ports);
   recipe.size.cpus = static_cast<int>(fields.integer("cpus", 1, 1024, 1));

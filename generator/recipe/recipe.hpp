@@ -19,6 +19,14 @@ struct FileEntry {
   std::string destination;
 };
 
+/// A program that is run once, inside the root file system, while the image is made.
+struct Script {
+  static constexpr std::int64_t kTimeout = 30 * 60;
+  std::filesystem::path file;
+  bool network = false;
+  std::int64_t timeout = kTimeout;  ///< seconds
+};
+
 struct Recipe {
   std::string name;                      ///< also the stem of the output files
   std::string version = "0";             ///< the service's version
@@ -30,9 +38,12 @@ struct Recipe {
   std::string service;  ///< the service's name (its unit, its state folder /var/lib/<service>); default: the
                         ///< command's file name
   std::string user;     ///< the user the service runs as; created as a system user if absent
-  std::vector<std::filesystem::path> trees;  ///< staged install trees; their content goes to "/"
+  std::vector<std::filesystem::path> trees;     ///< staged install trees; their content goes to "/"
+  std::vector<std::filesystem::path> overlays;  ///< the same, but there before the scripts run
   std::vector<FileEntry> files;
-  std::vector<std::string> packages;  ///< distribution packages
+  std::vector<std::string> packages;                 ///< distribution packages
+  std::vector<std::filesystem::path> package_files;  ///< packages as files (.deb)
+  std::vector<Script> provision;                     ///< run in this order
   std::vector<Port> ports;
   HealthCheck health;
   Size size;

@@ -56,11 +56,12 @@ void add_below(Tree& tree, const fs::path& folder, const std::string& place) {
 
 Tree collect(const recipe::Recipe& recipe) {
   Tree tree;
-  for (const auto& folder : recipe.trees) {
-    if (!fs::is_directory(folder))
-      throw invalid("failed to add the tree '" + folder.string() + "': no such folder");
-    add_below(tree, folder, "/");
-  }
+  for (const auto* folders : {&recipe.trees, &recipe.overlays})
+    for (const auto& folder : *folders) {
+      if (!fs::is_directory(folder))
+        throw invalid("failed to add the tree '" + folder.string() + "': no such folder");
+      add_below(tree, folder, "/");
+    }
   for (const auto& file : recipe.files) {
     const bool folder = fs::is_directory(file.source);
     // As cp(1) does: a destination that ends with '/' is a folder to put the file into.

@@ -24,8 +24,9 @@ struct Node {
 /// By absolute path in the image, so that parents come before children.
 using Tree = std::map<std::string, Node>;
 
-/// What the recipe's trees and files name. Files are 0644, or 0755 when their owner may execute them; all is
-/// root's. Throws Error{Usage} for a source that is not there or is neither file, folder nor symbolic link.
+/// What the recipe's trees, overlays and files name; of two for one path, the later of these counts. Files
+/// are 0644, or 0755 when their owner may execute them; all is root's. Throws Error{Usage} for a source that
+/// is not there or is neither file, folder nor symbolic link.
 Tree collect(const recipe::Recipe& recipe);
 
 /// Path of the service's program in the tree: absolute, or found in the tree's bin folders; empty when it is

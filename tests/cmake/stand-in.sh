@@ -37,6 +37,7 @@ fi
 if [ -z "$trees" ]; then
   trees=$(cd "$(dirname "$recipe")" && strings_of trees | while IFS= read -r tree; do (cd "$tree" && pwd); done)
 fi
+overlays=$(strings_of overlays)
 if [ -n "${VMIMAGE_STAND_IN_HANGS:-}" ]; then
   echo half >"$output/$stem.qcow2"
   echo half >"$output/$stem.json"
@@ -45,7 +46,7 @@ if [ -n "${VMIMAGE_STAND_IN_HANGS:-}" ]; then
 fi
 
 cp "$recipe" "$output/$stem.json"
-printf '%s\n' "$trees" | while IFS= read -r tree; do
+printf '%s\n' "$trees" "$overlays" | while IFS= read -r tree; do
   [ -z "$tree" ] || (cd "$tree" && find . ! -type d) | sed 's/^\.//'
 done | sort >"$output/$stem.qcow2"
 strings_of formats | while IFS= read -r format; do

@@ -32,6 +32,8 @@ Manifest sample() {
   manifest.packages = {{"libc6", "2.36-9", "amd64", "NOASSERTION"}};
   manifest.files = {{"/usr/bin/orders", 12345, "dd", "ee"}, {"/var/lib/orders", 0, ""}};
   manifest.time = 1700000000;
+  manifest.package_files = {{"orders.deb", "ee"}};
+  manifest.provision = {{"set-up.sh", "ff"}, {"more.sh", "00"}};
   return manifest;
 }
 
@@ -53,6 +55,10 @@ TEST(Manifest, IsReadAsItWasWritten) {
   EXPECT_EQ("ee", after.files[0].sha1);
   EXPECT_EQ("", after.files[1].sha1);
   EXPECT_EQ(1700000000, after.time);
+  ASSERT_EQ(1u, after.package_files.size());
+  EXPECT_EQ("orders.deb", after.package_files[0].name);
+  ASSERT_EQ(2u, after.provision.size());
+  EXPECT_EQ("00", after.provision[1].sha256);
 }
 
 TEST(Manifest, WithoutPortsAndHealthToo) {

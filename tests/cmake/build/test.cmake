@@ -105,6 +105,22 @@ touch("made.in")
 expect_on_file("what another base is made from touched" on-file-vm)
 expect_on_file("what the base is made from touched" on-made-vm on-made-vm)
 
+# The third has a package and a script.
+build("build-package" --target package-vm)
+expect_calls("a package" "^build .* --stem package-vm --quiet$")
+expect_contents("a package" package-vm)
+expect_recipe(package-vm "${BUILD}/service.deb" package_files 0)
+expect_recipe(package-vm "${SOURCE}/set up.sh" provision 0)
+build("build-package" --target package-vm)
+expect_calls("nothing changed in the third image")
+foreach(file IN ITEMS guide.txt "set up.sh")
+  touch("${file}")
+  build("build-package" --target package-vm)
+  expect_calls("${file} touched" "^build .* --stem package-vm --quiet$")
+  build("build-package" --target package-vm)
+  expect_calls("nothing changed since ${file}")
+endforeach()
+
 # Configuring again is no reason; another recipe, another vmimage and a lost image are.
 configure(configure)
 expect_build("configured again")

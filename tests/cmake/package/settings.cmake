@@ -37,3 +37,11 @@ expect_contents("components" ${NAME}-service-vm /usr/bin/service /etc/service.co
 expect_contents("components that the project chose" ${NAME}-all-vm ${ALL})
 run(cpack "${CMAKE_CPACK_COMMAND}" -G "VMIMAGE;TGZ")
 expect_archive("components" service-1.2.3-Linux-tools.tar.gz bin/admin)
+
+# An image of a package has none of what CPack stages; packages, scripts and overlays go by the recipe.
+prepare(inputs)
+cpack(cpack -G VMIMAGE)
+expect_package("a package" ${IMAGE})
+expect_contents("a package" ${NAME} /etc/motd)
+expect_recipe(${NAME} "${BUILD}/service.deb" package_files 0)
+expect_recipe(${NAME} "${BUILD}/set-up.sh" provision 0)

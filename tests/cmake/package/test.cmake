@@ -17,7 +17,7 @@ macro(expect_package when)
   file(GLOB found RELATIVE "${BUILD}" "${BUILD}/*-1.2.3-*" "${BUILD}/*.qcow2*" "${BUILD}/*.json*" "${BUILD}/*.tar.gz"
     "${BUILD}/*.sha256" "${BUILD}/*.raw" "${BUILD}/own*")
   list(REMOVE_ITEM found service-vm.json service-vm.qcow2 admin-vm.json admin-vm.qcow2 admin-vm.raw all-vm.json
-    all-vm.qcow2)
+    all-vm.qcow2 package-vm.json package-vm.qcow2)
   expect_same("${when}: packages" "${found}" "${ARGN}")
 endmacro()
 

@@ -1,0 +1,1 @@
+vm_image(vm BASE minimal PACKAGE_FILES orders.deb)

@@ -1,0 +1,1 @@
+vm_image(vm PACKAGE_FILES orders.deb)
