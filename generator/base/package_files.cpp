@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
 #include <set>
 #include <sstream>
 
@@ -24,13 +25,21 @@ namespace {
 constexpr const char* kArchitecture = "amd64";
 constexpr const char* kNeedsVersion = "1";  // raise when the same packages need others
 
+/// Of a number of KiB; 0 when it is none.
+std::uint64_t installed_bytes(const std::string& text) {
+  std::uint64_t kib = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), kib);
+  const bool whole = error == std::errc() && end == text.data() + text.size();
+  return whole && kib < (std::uint64_t{1} << 40) ? kib * 1024 : 0;
+}
+
 PackageFile read_one(const fs::path& file) {
   if (!fs::is_regular_file(file))
     throw invalid(fmt::format("failed to read the package '{}': no such file", file.string()),
                   "a package is a .deb file, as dpkg-deb or CPack make it");
   auto control = deb_control(file);
   PackageFile package{file, support::sha256_file(file), control["Package"], control["Version"],
-                      control["Architecture"]};
+                      control["Architecture"], installed_bytes(control["Installed-Size"])};
   if (package.architecture != kArchitecture && package.architecture != "all")
     throw invalid(fmt::format("failed to use the package '{}': it is for {}", file.string(),
                               package.architecture.empty() ? "no architecture" : package.architecture),

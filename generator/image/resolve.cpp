@@ -147,6 +147,7 @@ Base resolve(const cache::Cache& cache, const Recipe& recipe, rootfs::Tree& tree
   const Base plain = base::open_base(cache, recipe.base, {}, origin, progress);
   if (plain.libraries) {
     add_lacking(tree, plain, libraries);
+    package_file_needs(cache, recipe, plain, origin, progress);  // all that they need must be there
     return plain;
   }
   const std::set<std::string> present = names_of(plain.packages);

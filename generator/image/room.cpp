@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "support/error.hpp"
 
 namespace vmimage::image {
@@ -35,6 +37,13 @@ std::uint64_t room_for(const rootfs::Tree& tree) {
   return bytes;
 }
 
+std::uint64_t room_for(const std::vector<base::PackageFile>& files) {
+  std::uint64_t bytes = 0;
+  for (const auto& file : files)
+    bytes += std::max<std::uint64_t>(file.installed, fs::file_size(file.path)) + kBesides;
+  return bytes;
+}
+
 std::uint64_t enlarged(std::uint64_t disk, std::uint64_t lacking) {
   return align_up(disk + lacking + lacking / (kTablesPerDisk - 1) + kBreath, kUnit);
 }
@@ -44,7 +53,7 @@ std::uint64_t disk_size(const recipe::Recipe& recipe, const base::Base& base, co
   if (!base.brought)
     return size;
   const base::Brought& disk = *base.brought;
-  const std::uint64_t needed = room_for(tree);
+  const std::uint64_t needed = room_for(tree) + room_for(base::read_package_files(recipe.package_files));
   std::uint64_t room = disk.free;
   if (disk.grows && size > disk.size)
     room += (size - disk.size) / kTablesPerDisk * (kTablesPerDisk - 1);
