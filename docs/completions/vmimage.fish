@@ -53,6 +53,9 @@ complete -c vmimage -f -n '__fish_seen_subcommand_from convert' -s q -l quiet -d
 
 complete -c vmimage -f -n '__fish_seen_subcommand_from base; and not __fish_seen_subcommand_from list build lock update outdated' -a 'list build lock update outdated'
 complete -c vmimage -n '__fish_seen_subcommand_from base; and __fish_seen_subcommand_from build lock update outdated' -a 'debian:bookworm ubuntu:noble minimal'
+complete -c vmimage -f -n '__fish_seen_subcommand_from build' -l base -r -a 'debian:bookworm ubuntu:noble minimal file:' -d 'What to build on'
+complete -c vmimage -n '__fish_seen_subcommand_from build' -l package -r -d 'Package to install'
+complete -c vmimage -f -n '__fish_seen_subcommand_from build' -l debug-shell -d 'A shell where it fails'
 complete -c vmimage -n '__fish_seen_subcommand_from build' -l lock -r -d 'Lock of the exact packages'
 complete -c vmimage -n '__fish_seen_subcommand_from base; and __fish_seen_subcommand_from lock' -l packages -x -d 'Packages besides the base\'s'
 complete -c vmimage -n '__fish_seen_subcommand_from base; and __fish_seen_subcommand_from lock' -l recipe -r -d 'Pin what this recipe needs'

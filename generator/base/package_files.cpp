@@ -38,8 +38,12 @@ PackageFile read_one(const fs::path& file) {
     throw invalid(fmt::format("failed to read the package '{}': no such file", file.string()),
                   "a package is a .deb file, as dpkg-deb or CPack make it");
   auto control = deb_control(file);
-  PackageFile package{file, support::sha256_file(file), control["Package"], control["Version"],
-                      control["Architecture"], installed_bytes(control["Installed-Size"])};
+  PackageFile package{file,
+                      support::sha256_file(file),
+                      control["Package"],
+                      control["Version"],
+                      control["Architecture"],
+                      installed_bytes(control["Installed-Size"])};
   if (package.architecture != kArchitecture && package.architecture != "all")
     throw invalid(fmt::format("failed to use the package '{}': it is for {}", file.string(),
                               package.architecture.empty() ? "no architecture" : package.architecture),

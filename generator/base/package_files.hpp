@@ -14,7 +14,8 @@ struct PackageFile {
   std::filesystem::path path;
   std::string sha256;
   std::string name, version, architecture;
-  std::uint64_t installed = 0;  ///< bytes, as it says itself (Installed-Size, deb-control(5)); 0: it does not say
+  std::uint64_t installed =
+      0;  ///< bytes, as it says itself (Installed-Size, deb-control(5)); 0: it does not say
 };
 
 /// Looks at each. Throws Error{Usage} for one that is not there, is no package, is for another machine, or is

@@ -72,9 +72,13 @@ std::string read_base(Fields& fields, const std::string& standard, const fs::pat
 /// What a base that is not made from a distribution's packages cannot have.
 void check_base(Fields& fields, const Recipe& recipe) {
   const bool file = recipe.base.starts_with(kFile);
-  if (recipe.base == "minimal" && !recipe.packages.empty())
-    fields.fail("packages", "the base 'minimal' has no package manager",
-                "use a debian base, or leave the packages out");
+  const auto no_packages = [&](const char* key, bool none) {
+    if (recipe.base == "minimal" && !none)
+      fields.fail(key, "the base 'minimal' has no package manager",
+                  "use a debian base, or leave the packages out");
+  };
+  no_packages("packages", recipe.packages.empty());
+  no_packages("package_files", recipe.package_files.empty());
   if (file && !recipe.packages.empty())
     fields.fail("packages", "a base that is a file has the packages that it has",
                 "install them there, or leave them out");
