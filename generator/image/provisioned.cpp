@@ -226,11 +226,16 @@ json records(Ext4& root, const std::set<std::string>& paths) {
     const auto status = root.status(path);
     if (!status || (status->type != NodeType::File && status->type != NodeType::Symlink))
       continue;
-    support::Digest digest;
-    if (status->type == NodeType::File)
-      root.read(path, [&](std::string_view bytes) { digest.raw(bytes.data(), bytes.size()); });
-    const bool file = status->type == NodeType::File;
-    list.push_back({{"path", path}, {"size", file ? status->size : 0}, {"sha256", file ? digest.hex() : ""}});
+    if (status->type == NodeType::Symlink) {
+      list.push_back({{"path", path}, {"size", 0}, {"sha256", ""}, {"sha1", ""}});
+      continue;
+    }
+    support::Digest sha256, sha1(support::Digest::Algorithm::Sha1);
+    root.read(path, [&](std::string_view bytes) {
+      sha256.raw(bytes.data(), bytes.size());
+      sha1.raw(bytes.data(), bytes.size());
+    });
+    list.push_back({{"path", path}, {"size", status->size}, {"sha256", sha256.hex()}, {"sha1", sha1.hex()}});
   }
   return list;
 }
@@ -315,7 +320,7 @@ Provisioned provision_disk(const cache::Cache& cache, const Recipe& recipe, cons
                                       {"files.json", "status"});
   made.packages = packages_now(base, support::read_file(folder / "status"));
   for (const auto& file : support::parse_json(support::read_file(folder / "files.json"), "files.json"))
-    made.files.push_back({file.at("path"), file.at("size"), file.at("sha256")});
+    made.files.push_back({file.at("path"), file.at("size"), file.at("sha256"), file.at("sha1")});
   for (const auto& file : work.package_files)
     made.package_files.push_back({file.path.filename().string(), file.sha256});
   for (const auto& script : work.scripts)
