@@ -49,18 +49,20 @@ endfunction()
 #   [FILES <source> <destination> ...] [OVERLAY <folder>]
 #   [PROVISION <script...>] [PROVISION_NETWORK] [PROVISION_TIMEOUT <seconds>]
 #   [ENVIRONMENT <K=V...>] [USER <name>] [PORTS <n[/udp]>...] [HEALTH http://:<port>/<path>|tcp://:<port>]
-#   [CPUS <n>] [MEMORY <size>] [DISK <size>] [FORMATS <format...>] [EXCLUDE_FROM_ALL])
+#   [CPUS <n>] [MEMORY <size>] [DISK <size>] [FORMATS <format...>]
+#   [ALLOW_SECRETS <path or variable...>] [EXCLUDE_FROM_ALL])
 function(vm_image name)
   set(options EXCLUDE_FROM_ALL PROVISION_NETWORK)
   set(one_value TARGET OVERLAY BASE KERNEL LOCK USER HEALTH CPUS MEMORY DISK PROVISION_TIMEOUT)
-  set(multi_value COMMAND COMPONENTS PACKAGES PACKAGE_FILES FILES PROVISION ENVIRONMENT PORTS FORMATS)
+  set(multi_value COMMAND COMPONENTS PACKAGES PACKAGE_FILES FILES PROVISION ENVIRONMENT PORTS FORMATS
+    ALLOW_SECRETS)
   set(caller "vm_image(${name})")
   cmake_parse_arguments(PARSE_ARGV 1 arg "${options}" "${one_value}" "${multi_value}")
 
   _vm_check_words("${caller}" "${options};${one_value};${multi_value}"
     UNPARSED "${arg_UNPARSED_ARGUMENTS}" MISSING "${arg_KEYWORDS_MISSING_VALUES}"
     STRICT "${arg_PORTS};${arg_FORMATS};${arg_PACKAGES};${arg_ENVIRONMENT}"
-    LENIENT "${arg_COMMAND};${arg_COMPONENTS};${arg_FILES};${arg_PACKAGE_FILES};${arg_PROVISION}")
+    LENIENT "${arg_COMMAND};${arg_COMPONENTS};${arg_FILES};${arg_PACKAGE_FILES};${arg_PROVISION};${arg_ALLOW_SECRETS}")
   _vm_check_image_arguments()
   _vm_add_image_rules()
 endfunction()

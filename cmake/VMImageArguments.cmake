@@ -67,6 +67,7 @@ function(_vm_check_image_arguments)
   _vm_check_size("${caller}" MEMORY "${arg_MEMORY}" 64 "64M")
   _vm_check_size("${caller}" DISK "${arg_DISK}" 64 "64M")
   _vm_check_formats("${caller}" "${arg_FORMATS}")
+  _vm_check_allowed_secrets("${caller}" "${arg_ALLOW_SECRETS}")
 endfunction()
 
 function(_vm_check_image_name caller name)
@@ -351,6 +352,15 @@ function(_vm_check_formats caller formats)
       _vm_fail("${caller}" "FORMATS has '${format}' twice" "Name each format once.")
     endif()
     list(APPEND seen "${format}")
+  endforeach()
+endfunction()
+
+function(_vm_check_allowed_secrets caller names)
+  foreach(name IN LISTS names)
+    if(NOT name MATCHES "^/" AND NOT name MATCHES "^[A-Za-z_][A-Za-z0-9_]*$")
+      _vm_fail("${caller}" "ALLOW_SECRETS '${name}' is neither a full path in the image nor a variable"
+        "E.g. ALLOW_SECRETS /etc/orders/tls.key DB_PASSWORD.")
+    endif()
   endforeach()
 endfunction()
 

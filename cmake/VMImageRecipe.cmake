@@ -104,7 +104,8 @@ function(_vm_recipe out name service command_list files_list package_files_list 
   set(texts image_version version base arg_BASE kernel arg_KERNEL service service user arg_USER health arg_HEALTH
     memory arg_MEMORY disk arg_DISK lock lock)
   set(arrays command ${command_list} trees trees overlays overlays packages arg_PACKAGES
-    package_files ${package_files_list} ports arg_PORTS formats arg_FORMATS)
+    package_files ${package_files_list} ports arg_PORTS formats arg_FORMATS
+    allow_secrets arg_ALLOW_SECRETS)
 
   _vm_json_string(quoted "${name}")
   set(json "\"version\": 1,\n  \"name\": ${quoted}")

@@ -19,6 +19,7 @@
 #include "rootfs/service.hpp"
 #include "rootfs/tree.hpp"
 #include "rootfs/users.hpp"
+#include "secrets/check.hpp"
 #include "support/digest.hpp"
 #include "support/error.hpp"
 #include "support/file.hpp"
@@ -164,6 +165,7 @@ std::optional<Provisioned> provisioned_disk(const cache::Cache& cache, const Rec
 Built build(const Recipe& recipe, const fs::path& folder, const std::string& stem, const cache::Cache& cache,
             const Progress& progress, provision::OnFailure on_failure) {
   rootfs::Tree tree = rootfs::collect(recipe);
+  secrets::check(recipe, tree);
   check_programs(recipe, tree);
   Base base = resolve(cache, recipe, tree, progress);
   const std::uint64_t size = disk_size(recipe, base, tree);

@@ -153,6 +153,15 @@ void read_service(Fields& fields, Recipe& recipe) {
   recipe.environment = read_environment(fields);
 }
 
+void read_allowed_secrets(Fields& fields, Recipe& recipe) {
+  recipe.allowed_secrets = fields.strings("allow_secrets");
+  for (const auto& name : recipe.allowed_secrets)
+    if (name.empty() || (name[0] != '/' && name.find('/') != std::string::npos))
+      fields.fail("allow_secrets",
+                  fmt::format("'{}' is neither a full path in the image nor a variable", name),
+                  "start a path with '/', or name a variable of the environment");
+}
+
 void read_formats(Fields& fields, Recipe& recipe) {
   if (!fields.has("formats"))
     return;
@@ -226,6 +235,7 @@ Recipe parse_recipe(const std::string& text, const std::string& where, const fs:
       fields.fail("lock", "is empty", "name a file that vmimage base lock made, or leave it out");
     recipe.lock = against(folder, lock);
   }
+  read_allowed_secrets(fields, recipe);
   check_base(fields, recipe);
   fields.finish();
   return recipe;

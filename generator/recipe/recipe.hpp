@@ -50,6 +50,7 @@ struct Recipe {
   std::optional<std::uint64_t> disk;  ///< bytes of the whole disk; absent: the base's default
   std::vector<std::string> formats = {"qcow2"};
   std::optional<std::string> mirror;          ///< package mirror; absent: the host's own
+  std::vector<std::string> allowed_secrets;   ///< paths in the image and variables that may hold secrets
   std::optional<std::filesystem::path> lock;  ///< the packages' exact versions (recipe/lock.hpp)
 };
 

@@ -1,0 +1,1 @@
+vm_image(vm TARGET orders ALLOW_SECRETS etc/tls.key)
