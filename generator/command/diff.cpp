@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "command/command.hpp"
+#include "command/node_type.hpp"
 #include "command/print.hpp"
 #include "recipe/service.hpp"
 #include "support/error.hpp"
@@ -154,28 +155,8 @@ void print(const inspect::Pair& pair, const Difference& difference, bool all_fil
 
 // For programs
 
-const char* type_of(NodeType type) {
-  switch (type) {
-    case NodeType::File:
-      return "file";
-    case NodeType::Directory:
-      return "folder";
-    case NodeType::Symlink:
-      return "symlink";
-    case NodeType::CharacterDevice:
-      return "character device";
-    case NodeType::BlockDevice:
-      return "block device";
-    case NodeType::Fifo:
-      return "fifo";
-    case NodeType::Socket:
-      return "socket";
-  }
-  return "";
-}
-
 json state_json(const NodeState& state, bool whole) {
-  json object{{"type", type_of(state.type)}, {"size", state.size}};
+  json object{{"type", type_name(state.type)}, {"size", state.size}};
   if (whole) {
     object["mode"] = mode_of(state);
     object["uid"] = state.uid;

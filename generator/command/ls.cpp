@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "command/command.hpp"
+#include "command/node_type.hpp"
 #include "inspect/opened.hpp"
 #include "support/error.hpp"
 #include "support/json.hpp"
@@ -27,26 +28,6 @@ struct Options {
   bool recursive = false;
   bool json = false;
 };
-
-const char* name_of(NodeType type) {
-  switch (type) {
-    case NodeType::File:
-      return "file";
-    case NodeType::Directory:
-      return "folder";
-    case NodeType::Symlink:
-      return "symlink";
-    case NodeType::CharacterDevice:
-      return "character device";
-    case NodeType::BlockDevice:
-      return "block device";
-    case NodeType::Fifo:
-      return "fifo";
-    case NodeType::Socket:
-      return "socket";
-  }
-  return "";
-}
 
 /// As ls(1) writes it: "drwxr-xr-x".
 std::string mode_text(const filesystem::Status& status) {
@@ -111,7 +92,7 @@ void print_details(const inspect::Reader& files, const std::vector<Entry>& entri
 support::json json_of(const Entry& entry) {
   const auto& attributes = entry.status.attributes;
   support::json object{{"path", entry.path},
-                       {"type", name_of(entry.status.type)},
+                       {"type", type_name(entry.status.type)},
                        {"mode", fmt::format("{:04o}", attributes.mode)},
                        {"uid", attributes.uid},
                        {"gid", attributes.gid},
