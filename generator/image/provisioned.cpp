@@ -39,7 +39,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr const char* kVersion = "1";  // raise when the same input gives other changes
+constexpr const char* kVersion = "2";  // raise when the same input gives other changes, or other records
 constexpr const char* kDiskKind = "disk";
 constexpr const char* kDiskFile = "disk.qcow2";
 constexpr const char* kDpkgStatus = "/var/lib/dpkg/status";
