@@ -17,10 +17,11 @@ struct Kit {
   std::string digest;                     ///< of its content, 64 hexadecimal digits
   std::string kernel_version;             ///< uname -r
   std::vector<recipe::Package> packages;  ///< what it was taken from
+  std::filesystem::path signed_uki = {};  ///< in place of the one in the folder; empty: not signed
 
   std::filesystem::path kernel() const { return folder / "vmlinuz"; }
   std::filesystem::path initrd() const { return folder / "initrd"; }
-  std::filesystem::path uki() const { return folder / "uki.efi"; }
+  std::filesystem::path uki() const { return signed_uki.empty() ? folder / "uki.efi" : signed_uki; }
   std::filesystem::path busybox() const { return folder / "busybox"; }
   std::filesystem::path modules() const { return folder / "modules"; }  ///< lib/modules/<version>, compressed
   std::filesystem::path cards() const { return folder / "cards"; }      ///< <name>.ko of network cards for it

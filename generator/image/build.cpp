@@ -16,6 +16,7 @@
 #include "image/provisioned.hpp"
 #include "image/resolve.hpp"
 #include "image/room.hpp"
+#include "image/secure_boot.hpp"
 #include "rootfs/service.hpp"
 #include "rootfs/tree.hpp"
 #include "rootfs/users.hpp"
@@ -167,7 +168,11 @@ Built build(const Recipe& recipe, const fs::path& folder, const std::string& ste
   rootfs::Tree tree = rootfs::collect(recipe);
   secrets::check(recipe, tree);
   check_programs(recipe, tree);
+  if (recipe.secure_boot)
+    check_signing_key(*recipe.secure_boot);
   Base base = resolve(cache, recipe, tree, progress);
+  if (recipe.secure_boot)
+    sign_kit(cache, *recipe.secure_boot, base.kit, progress);
   const std::uint64_t size = disk_size(recipe, base, tree);
   const auto provisioned = provisioned_disk(cache, recipe, base, size, tree, on_failure, progress);
   fs::create_directories(folder);

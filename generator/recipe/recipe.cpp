@@ -84,6 +84,9 @@ void check_base(Fields& fields, const Recipe& recipe) {
                 "install them there, or leave them out");
   if (file && recipe.lock)
     fields.fail("lock", "a base that is a file is pinned by its content", "leave the lock out");
+  if (file && recipe.secure_boot)
+    fields.fail("secure_boot_key", "a base that is a file has a boot loader of its own",
+                "sign that one, or use another base");
 }
 
 std::vector<FileEntry> read_files(Fields& fields, const fs::path& folder) {
@@ -162,6 +165,25 @@ void read_allowed_secrets(Fields& fields, Recipe& recipe) {
                   "start a path with '/', or name a variable of the environment");
 }
 
+/// Both or none.
+std::optional<SecureBoot> read_secure_boot(Fields& fields, const fs::path& folder) {
+  constexpr const char* kKey = "secure_boot_key";
+  constexpr const char* kCertificate = "secure_boot_certificate";
+  if (!fields.has(kKey) && !fields.has(kCertificate))
+    return std::nullopt;
+  for (const auto& [absent, present] : {std::pair{kKey, kCertificate}, std::pair{kCertificate, kKey}})
+    if (!fields.has(absent))
+      fields.fail(absent, fmt::format("is missing, and {} is there", present),
+                  "a signature takes both the key and its certificate");
+  const auto path = [&](const char* key) {
+    const std::string text = read_line(fields, key, 4096);
+    if (text.empty())
+      fields.fail(key, "is empty", "name a PEM file");
+    return against(folder, text);
+  };
+  return SecureBoot{path(kKey), path(kCertificate)};
+}
+
 void read_formats(Fields& fields, Recipe& recipe) {
   if (!fields.has("formats"))
     return;
@@ -235,6 +257,7 @@ Recipe parse_recipe(const std::string& text, const std::string& where, const fs:
       fields.fail("lock", "is empty", "name a file that vmimage base lock made, or leave it out");
     recipe.lock = against(folder, lock);
   }
+  recipe.secure_boot = read_secure_boot(fields, folder);
   read_allowed_secrets(fields, recipe);
   check_base(fields, recipe);
   fields.finish();

@@ -27,6 +27,12 @@ struct Script {
   std::int64_t timeout = kTimeout;  ///< seconds
 };
 
+/// What the boot loader is signed with for Secure Boot: files on this machine, PEM.
+struct SecureBoot {
+  std::filesystem::path key;
+  std::filesystem::path certificate;
+};
+
 struct Recipe {
   std::string name;                      ///< also the stem of the output files
   std::string version = "0";             ///< the service's version
@@ -51,6 +57,7 @@ struct Recipe {
   std::vector<std::string> formats = {"qcow2"};
   std::optional<std::string> mirror;          ///< package mirror; absent: the host's own
   std::vector<std::string> allowed_secrets;   ///< paths in the image and variables that may hold secrets
+  std::optional<SecureBoot> secure_boot;      ///< absent: not signed
   std::optional<std::filesystem::path> lock;  ///< the packages' exact versions (recipe/lock.hpp)
 };
 

@@ -53,6 +53,20 @@ TEST(Recipe, HasDefaultsForAllButThree) {
               recipe.packages.empty() && recipe.environment.empty());
 }
 
+TEST(Recipe, SecureBootTakesBothFilesAgainstTheFolder) {
+  json document = smallest();
+  EXPECT_FALSE(parse(document).secure_boot);
+  document["secure_boot_key"] = "../keys/key.pem";
+  EXPECT_TRUE(contains(refusal(document).what(), "secure_boot_certificate"));
+  document["secure_boot_certificate"] = "/etc/keys/certificate.pem";
+  const auto files = parse(document).secure_boot;
+  ASSERT_TRUE(files);
+  EXPECT_EQ("/work/keys/key.pem", files->key);
+  EXPECT_EQ("/etc/keys/certificate.pem", files->certificate);
+  document.erase("secure_boot_key");
+  EXPECT_TRUE(contains(refusal(document).what(), "secure_boot_key"));
+}
+
 TEST(Recipe, TheMinimalBaseTakesHalfTheMemory) {
   json document = smallest();
   document["base"] = "minimal";
