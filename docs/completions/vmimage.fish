@@ -22,6 +22,8 @@ complete -c vmimage -n '__fish_seen_subcommand_from build; and not __fish_seen_s
 complete -c vmimage -n '__fish_seen_subcommand_from build; and not __fish_seen_subcommand_from base' -s q -l quiet -d 'Nothing but errors and names'
 
 complete -c vmimage -n '__fish_seen_subcommand_from boot' -l firmware -x -a 'direct bios uefi' -d 'How it boots'
+complete -c vmimage -n '__fish_seen_subcommand_from boot' -l secure-boot -d 'UEFI that starts only what is signed'
+complete -c vmimage -n '__fish_seen_subcommand_from boot' -l secure-boot-vars -r -d 'Variables of that firmware'
 complete -c vmimage -n '__fish_seen_subcommand_from boot' -l bus -x -a 'virtio-blk virtio-scsi nvme pvscsi ahci ide' -d 'What the disk hangs on'
 complete -c vmimage -n '__fish_seen_subcommand_from boot' -l network -x -a 'virtio vmxnet3 e1000' -d 'The network card'
 complete -c vmimage -n '__fish_seen_subcommand_from boot' -l env -x -d 'A setting for the service, K=V'

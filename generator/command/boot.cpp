@@ -22,6 +22,8 @@ namespace {
 struct Options {
   fs::path image;
   std::string firmware;
+  bool secure_boot = false;
+  fs::path secure_boot_variables;
   std::string bus = "virtio-blk";
   std::string card = "virtio";
   std::vector<std::string> settings;
@@ -65,6 +67,8 @@ machine::InstanceOptions instance_options(const Options& options, const machine:
   instance.firmware = image.firmware;
   instance.bus = machine::parse_disk_bus(options.bus);
   instance.card = machine::parse_network_card(options.card);
+  if (options.secure_boot)
+    instance.secure_boot = machine::find_secure_uefi(options.secure_boot_variables);
   instance.size = size_of(options, image.manifest, instance.firmware);
   instance.environment = parse_settings(options.settings);
   instance.serial_log = options.serial_log;
@@ -128,11 +132,24 @@ void show(const machine::Image& image, const Options& options) {
     throw support::failure(fmt::format("failed to boot '{}': {}", image.disk.string(), *cause));
 }
 
-void boot(const Options& options) {
-  // Told before anything takes time.
+/// What was asked for; nothing: what suits the image.
+std::optional<machine::Firmware> firmware_of(const Options& options) {
   std::optional<machine::Firmware> firmware;
   if (!options.firmware.empty())
     firmware = machine::parse_firmware(options.firmware);
+  if (!options.secure_boot)
+    return firmware;
+  if (firmware && *firmware != machine::Firmware::Uefi)
+    throw invalid(fmt::format("there is no Secure Boot with the firmware '{}'", options.firmware),
+                  "give --firmware uefi, or leave it out");
+  return machine::Firmware::Uefi;
+}
+
+void boot(const Options& options) {
+  // Told before anything takes time.
+  const std::optional<machine::Firmware> firmware = firmware_of(options);
+  if (options.secure_boot)
+    machine::find_secure_uefi(options.secure_boot_variables);
   machine::parse_disk_bus(options.bus);
   machine::parse_network_card(options.card);
   parse_settings(options.settings);
@@ -158,6 +175,13 @@ void add_boot(CLI::App& app) {
       ->add_option("--firmware", options->firmware,
                    "direct, bios or uefi (default: the fastest that the image has)")
       ->type_name("FIRMWARE");
+  CLI::Option* secure_boot = command->add_flag("--secure-boot", options->secure_boot,
+                                               "UEFI that starts only what is signed by a key that it knows");
+  command
+      ->add_option("--secure-boot-vars", options->secure_boot_variables,
+                   "The firmware's variables, with its keys (default: Microsoft's keys)")
+      ->type_name("FILE")
+      ->needs(secure_boot);
   command
       ->add_option("--bus", options->bus,
                    "What the disk hangs on: virtio-blk (default), virtio-scsi, nvme, pvscsi, ahci, ide")

@@ -18,4 +18,9 @@ struct UefiFiles {
 /// Where distributions put OVMF without secure boot. Throws Error{Failure} when it is not installed.
 UefiFiles find_uefi();
 
+/// OVMF with Secure Boot, and the variables that its keys are among: this store, or when that is empty the
+/// distribution's, which has Microsoft's keys. Throws Error{Failure} when it is not installed, Error{Usage}
+/// for a store that cannot be this firmware's.
+UefiFiles find_secure_uefi(const std::filesystem::path& variables);
+
 }  // namespace vmimage::machine

@@ -8,7 +8,6 @@
 #include <fstream>
 
 #include "inspect/image.hpp"
-#include "machine/firmware.hpp"
 #include "machine/health.hpp"
 #include "machine/serial.hpp"
 #include "recipe/settings.hpp"
@@ -144,10 +143,12 @@ Machine Instance::describe(const Image& image) {
   for (const auto& port : image.manifest.ports)
     machine.forwards.push_back({.guest = port});
   if (options_.firmware == Firmware::Uefi) {
-    const UefiFiles files = find_uefi();
+    const UefiFiles files = options_.secure_boot ? *options_.secure_boot : find_uefi();
+    machine.secure_boot = options_.secure_boot.has_value();
     machine.uefi_code = files.code;
     machine.uefi_variables = folder_.path() / "uefi-variables";
     fs::copy_file(files.variables, machine.uefi_variables);
+    fs::permissions(machine.uefi_variables, fs::perms::owner_read | fs::perms::owner_write);
   }
   return machine;
 }

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 
+#include "machine/firmware.hpp"
 #include "machine/machine.hpp"
 #include "machine/qmp.hpp"
 #include "recipe/manifest.hpp"
@@ -35,6 +36,7 @@ struct InstanceOptions {
   DiskBus bus = DiskBus::VirtioBlk;
   NetworkCard card = NetworkCard::Virtio;
   recipe::Size size = {};
+  std::optional<UefiFiles> secure_boot = {};  ///< with Firmware::Uefi: what to start it with
   Accelerator accelerator = Accelerator::Tcg;
   std::map<std::string, std::string> environment = {};  ///< settings for the service
   std::filesystem::path serial_log = {};                ///< empty: in the instance's folder

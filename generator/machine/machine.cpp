@@ -27,6 +27,8 @@ void add(Argv& argv, const std::string& option, const std::string& text) {
 
 void add_firmware(Argv& argv, const Machine& machine) {
   if (machine.firmware == Firmware::Uefi) {
+    if (machine.secure_boot)  // the guest's kernel cannot write the variables past the firmware
+      add(argv, "-global", "driver=cfi.pflash01,property=secure,value=on");
     add(argv, "-drive", "if=pflash,unit=0,format=raw,readonly=on,file=" + value(machine.uefi_code.string()));
     add(argv, "-drive", "if=pflash,unit=1,format=raw,file=" + value(machine.uefi_variables.string()));
   }
@@ -167,8 +169,9 @@ NetworkCard parse_network_card(const std::string& text) {
 std::vector<std::string> processor_argv(const Machine& machine) {
   Argv argv;
   const bool kvm = machine.accelerator == Accelerator::Kvm;
-  // No system management mode: the firmware used here does not need it, and entering it is slow.
-  add(argv, "-machine", "q35,smm=off,vmport=off,graphics=off");
+  // System management mode only where the firmware needs it, to guard its variables: entering it is slow.
+  add(argv, "-machine",
+      fmt::format("q35,smm={},vmport=off,graphics=off", machine.secure_boot ? "on" : "off"));
   add(argv, "-accel", kvm ? "kvm" : "tcg");
   // For TCG without five-level page tables, which it walks in software, and no guest here has memory for
   // them; and without "fast" string instructions (ERMS, FSRM), which make guests copy and clear memory byte

@@ -51,6 +51,7 @@ struct Machine {
   std::optional<DirectKernel> kernel;    ///< required for Firmware::Direct
   std::filesystem::path uefi_code;       ///< required for Firmware::Uefi (read-only flash)
   std::filesystem::path uefi_variables;  ///< required for Firmware::Uefi (a private copy)
+  bool secure_boot = false;              ///< that firmware is a build for Secure Boot
   std::filesystem::path qmp_socket;
   std::filesystem::path serial_log;  ///< empty: serial console on standard input and output
   std::filesystem::path

@@ -142,6 +142,21 @@ TEST(MachineArgv, UefiHasItsFlashAndNoKernel) {
   EXPECT_TRUE(values(argv, "-kernel").empty());
 }
 
+TEST(MachineArgv, SecureBootGuardsTheVariables) {
+  Machine machine = example();
+  machine.firmware = Firmware::Uefi;
+  machine.uefi_code = "/usr/share/CODE.secboot.fd";
+  machine.uefi_variables = "/run/orders/VARS.fd";
+  EXPECT_TRUE(values(qemu_argv(machine), "-global").empty());
+  EXPECT_TRUE(has(qemu_argv(machine), "-machine", "q35,smm=off,vmport=off,graphics=off"));
+  machine.secure_boot = true;
+  const Words argv = qemu_argv(machine);
+  EXPECT_TRUE(has(argv, "-machine", "q35,smm=on,vmport=off,graphics=off"));
+  EXPECT_TRUE(has(argv, "-global", "driver=cfi.pflash01,property=secure,value=on"));
+  EXPECT_EQ(2u, values(argv, "-drive").size());
+  EXPECT_TRUE(values(argv, "-kernel").empty());
+}
+
 TEST(MachineArgv, BiosHasNeither) {
   Machine machine = example();
   machine.firmware = Firmware::Bios;
