@@ -50,10 +50,12 @@ endfunction()
 #   [PROVISION <script...>] [PROVISION_NETWORK] [PROVISION_TIMEOUT <seconds>]
 #   [ENVIRONMENT <K=V...>] [USER <name>] [PORTS <n[/udp]>...] [HEALTH http://:<port>/<path>|tcp://:<port>]
 #   [CPUS <n>] [MEMORY <size>] [DISK <size>] [FORMATS <format...>]
+#   [SECURE_BOOT_KEY <pem> SECURE_BOOT_CERTIFICATE <pem>]
 #   [ALLOW_SECRETS <path or variable...>] [EXCLUDE_FROM_ALL])
 function(vm_image name)
   set(options EXCLUDE_FROM_ALL PROVISION_NETWORK)
-  set(one_value TARGET OVERLAY BASE KERNEL LOCK USER HEALTH CPUS MEMORY DISK PROVISION_TIMEOUT)
+  set(one_value TARGET OVERLAY BASE KERNEL LOCK USER HEALTH CPUS MEMORY DISK PROVISION_TIMEOUT
+    SECURE_BOOT_KEY SECURE_BOOT_CERTIFICATE)
   set(multi_value COMMAND COMPONENTS PACKAGES PACKAGE_FILES FILES PROVISION ENVIRONMENT PORTS FORMATS
     ALLOW_SECRETS)
   set(caller "vm_image(${name})")

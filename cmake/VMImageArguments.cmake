@@ -67,6 +67,7 @@ function(_vm_check_image_arguments)
   _vm_check_size("${caller}" MEMORY "${arg_MEMORY}" 64 "64M")
   _vm_check_size("${caller}" DISK "${arg_DISK}" 64 "64M")
   _vm_check_formats("${caller}" "${arg_FORMATS}")
+  _vm_check_secure_boot("${caller}")
   _vm_check_allowed_secrets("${caller}" "${arg_ALLOW_SECRETS}")
 endfunction()
 
@@ -353,6 +354,28 @@ function(_vm_check_formats caller formats)
     endif()
     list(APPEND seen "${format}")
   endforeach()
+endfunction()
+
+# Files that are not there yet are checked at the end of the configuration; whether key and certificate belong
+# together, by vmimage.
+function(_vm_check_secure_boot caller)
+  set(given "")
+  foreach(keyword IN ITEMS KEY CERTIFICATE)
+    if(DEFINED arg_SECURE_BOOT_${keyword})
+      list(APPEND given SECURE_BOOT_${keyword})
+    else()
+      set(other SECURE_BOOT_${keyword})
+    endif()
+  endforeach()
+  list(LENGTH given count)
+  if(count EQUAL 1)
+    _vm_fail("${caller}" "${given}, and no ${other}"
+      "A signature takes both: SECURE_BOOT_KEY <pem> SECURE_BOOT_CERTIFICATE <pem>.")
+  endif()
+  if(DEFINED arg_SECURE_BOOT_KEY AND arg_BASE MATCHES "^file:")
+    _vm_fail("${caller}" "SECURE_BOOT_KEY on a BASE that is a file, which has a boot loader of its own"
+      "Sign that one, or take BASE debian:bookworm.")
+  endif()
 endfunction()
 
 function(_vm_check_allowed_secrets caller names)

@@ -21,6 +21,8 @@ function(_vm_add_image_rules)
   _vm_base_file(base_file)
   _vm_input_files(package_files PACKAGE_FILES unknown_files)
   _vm_input_files(scripts PROVISION unknown_files)
+  _vm_input_files(secure_boot_key SECURE_BOOT_KEY unknown_files)
+  _vm_input_files(secure_boot_certificate SECURE_BOOT_CERTIFICATE unknown_files)
   set(command "${arg_COMMAND}")
   if(command STREQUAL "")
     set(command "${arg_TARGET}")
@@ -51,6 +53,7 @@ function(_vm_add_image_rules)
     OUTPUT ${outputs}
     COMMAND "${program}" build "${work}/recipe.json" -o "${folder}" --stem "${name}" --quiet
     DEPENDS "${work}/inputs.sha256" "${program}" ${program_target} ${lock} "${base_file}"
+            ${secure_boot_key} ${secure_boot_certificate}
     COMMENT "Building image ${name}"
     VERBATIM)
   set(all ALL)

@@ -1,0 +1,1 @@
+vm_image(vm TARGET orders SECURE_BOOT_CERTIFICATE certificate.pem)
