@@ -18,7 +18,7 @@ function(_vm_add_image_rules)
   endif()
   _vm_image_suffixes(suffixes)
   _vm_image_files(files file_dependencies unknown_files)
-  _vm_base_file(base_file)
+  _vm_base_file(base_file unknown_files)
   _vm_input_files(package_files PACKAGE_FILES unknown_files)
   _vm_input_files(scripts PROVISION unknown_files)
   _vm_input_files(secure_boot_key SECURE_BOOT_KEY unknown_files)
@@ -79,7 +79,7 @@ function(_vm_add_image_rules)
   set_target_properties(${name} PROPERTIES VM_IMAGE "${image}" VM_IMAGE_FILES "${outputs}"
     _VM_LOCATION "${location}" _VM_WORK "${work}" _VM_CPUS "${arg_CPUS}" _VM_HEALTH "${arg_HEALTH}"
     _VM_TARGET "${arg_TARGET}" _VM_PROGRAM "${command_program}" _VM_COMPONENTS "${arg_COMPONENTS}"
-    _VM_UNKNOWN_FILES "${unknown_files}" _VM_BASE_FILE "${base_file}")
+    _VM_UNKNOWN_FILES "${unknown_files}")
   set_property(GLOBAL APPEND PROPERTY _VM_IMAGES ${name})
   set_property(GLOBAL APPEND PROPERTY _VM_UNFINISHED_IMAGES ${name})
   _vm_finish_later()
@@ -109,20 +109,29 @@ endfunction()
 
 # The file of a BASE file:<path> with its full path, which BASE then has too; "" for any other base. The image is built
 # again when it changes.
-function(_vm_base_file out)
+function(_vm_base_file out unknown)
   set(file "")
   if("${arg_BASE}" MATCHES "^file:(.+)$")
-    set(file "${CMAKE_MATCH_1}")
-    if(NOT file MATCHES "^[$]<")
-      cmake_path(ABSOLUTE_PATH file BASE_DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}" NORMALIZE)
-    endif()
+    _vm_full_path(file "${CMAKE_MATCH_1}" BASE ${unknown})
     set(arg_BASE "file:${file}" PARENT_SCOPE)
   endif()
   set(${out} "${file}" PARENT_SCOPE)
+  set(${unknown} "${${unknown}}" PARENT_SCOPE)
 endfunction()
 
-# FILES with full paths; those of them to depend on; and the sources that are not there yet, which a rule of the
-# build has to make, each after its keyword.
+# The full path of a file that the argument <keyword> names; when it is not there yet, it goes on the list named
+# <missing_list>, after its keyword: a rule of the build has to make it.
+function(_vm_full_path out path keyword missing_list)
+  if(NOT path MATCHES "^[$]<")
+    cmake_path(ABSOLUTE_PATH path BASE_DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}" NORMALIZE)
+    if(NOT EXISTS "${path}")
+      set(${missing_list} ${${missing_list}} ${keyword} "${path}" PARENT_SCOPE)
+    endif()
+  endif()
+  set(${out} "${path}" PARENT_SCOPE)
+endfunction()
+
+# FILES with full paths; those of them to depend on; and what is not there yet (_vm_full_path()).
 function(_vm_image_files out_files out_dependencies out_unknown)
   set(files "")
   set(dependencies "")
@@ -130,12 +139,7 @@ function(_vm_image_files out_files out_dependencies out_unknown)
   set(words "${arg_FILES}")
   while(words)
     list(POP_FRONT words source destination)
-    if(NOT source MATCHES "^[$]<")
-      cmake_path(ABSOLUTE_PATH source BASE_DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}" NORMALIZE)
-      if(NOT EXISTS "${source}")
-        list(APPEND unknown FILES "${source}")
-      endif()
-    endif()
+    _vm_full_path(source "${source}" FILES unknown)
     list(APPEND files "${source}" "${destination}")
     # What a folder holds is in the depfile; as a dependency it would only be its own time stamp.
     if(NOT IS_DIRECTORY "${source}")
@@ -147,21 +151,15 @@ function(_vm_image_files out_files out_dependencies out_unknown)
   set(${out_unknown} "${unknown}" PARENT_SCOPE)
 endfunction()
 
-# The files of an argument <keyword> with full paths; appends to the list named <unknown> as _vm_image_files() does.
+# The files of an argument <keyword> with full paths; those that are not there yet go on the list named <unknown>.
 function(_vm_input_files out keyword unknown)
   set(files "")
-  set(missing "${${unknown}}")
   foreach(file IN LISTS arg_${keyword})
-    if(NOT file MATCHES "^[$]<")
-      cmake_path(ABSOLUTE_PATH file BASE_DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}" NORMALIZE)
-      if(NOT EXISTS "${file}")
-        list(APPEND missing ${keyword} "${file}")
-      endif()
-    endif()
+    _vm_full_path(file "${file}" ${keyword} ${unknown})
     list(APPEND files "${file}")
   endforeach()
   set(${out} "${files}" PARENT_SCOPE)
-  set(${unknown} "${missing}" PARENT_SCOPE)
+  set(${unknown} "${${unknown}}" PARENT_SCOPE)
 endfunction()
 
 # Writes, per configuration, <work>/recipe.in.json, the recipe as far as it is known before anything is built, and
