@@ -3,15 +3,15 @@
 #include <fmt/format.h>
 
 #include "base/pinning.hpp"
+#include "recipe/recipe.hpp"
 #include "support/error.hpp"
 
 namespace vmimage::base {
 
 std::optional<std::filesystem::path> file_of(const std::string& name) {
-  const std::string file = "file:";
-  if (!name.starts_with(file))
+  if (!name.starts_with(recipe::kFileBase))
     return std::nullopt;
-  return name.substr(file.size());
+  return name.substr(recipe::kFileBase.size());
 }
 
 namespace {

@@ -38,7 +38,7 @@ struct Base {
   std::string lock_digest = {};           ///< of the lock that it was made by, "sha256:…"; empty: none
   std::uint64_t default_disk = 0;         ///< bytes
   std::function<void(filesystem::Ext4&)> populate = {};  ///< writes it into an empty root file system
-  std::string status = {};                               ///< text of dpkg's database; empty: look on its disk
+  std::filesystem::path status = {};  ///< a copy of dpkg's database; empty: look on its disk
   std::optional<Brought> brought = {};
   /// What it lacks that every image has: goes in with the service, and is in the manifest's list of files.
   rootfs::Tree additions = {};

@@ -131,7 +131,6 @@ const std::vector<std::string> kMaskedGenerators{
     "systemd-integritysetup-generator", "systemd-rc-local-generator",   "systemd-run-generator",
     "systemd-system-update-generator",  "systemd-sysv-generator",       "systemd-veritysetup-generator"};
 
-const Enabled kResolved{"systemd-resolved.service", "multi-user.target"};
 const Enabled kSshKeys{"vmimage-ssh-keys.service", "ssh.service"};
 const Enabled kDevices{"vmimage-devices.service", "multi-user.target"};
 
@@ -147,7 +146,7 @@ std::vector<GuestFile> guest_files() {
 }
 
 std::vector<Enabled> enabled_units() {
-  return {network_unit(), kResolved, kDevices, kSshKeys, settings_unit()};
+  return {network_unit(), resolved_unit(), kDevices, kSshKeys, settings_unit()};
 }
 
 // What packages bring although it says nothing; without it the unit that reads it is not started.
@@ -155,8 +154,8 @@ const std::vector<std::string> kRemoved{"/etc/modules-load.d/modules.conf"};
 
 const std::vector<std::pair<std::string, std::string>> kTexts{
     {"/etc/fstab", ""},  // the kernel mounts the root file system; there is no other
-    {"/etc/hostname", "localhost\n"},
-    {"/etc/hosts", "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n"},
+    {"/etc/hostname", kHostName},
+    {"/etc/hosts", kHosts},
     {"/etc/machine-id", ""},  // each instance gets its own when it starts: machine-id(5)
     {"/etc/systemd/journald.conf.d/vmimage.conf", "[Journal]\nStorage=volatile\nRuntimeMaxUse=16M\n"},
     {"/etc/systemd/resolved.conf.d/vmimage.conf",
@@ -186,7 +185,7 @@ void write_settings(Ext4& root) {
     root.make_symlink(path, target, {});
   }
   root.make_symlink("/etc/systemd/system/default.target", "/usr/lib/systemd/system/multi-user.target", {});
-  root.make_symlink("/etc/resolv.conf", "/run/systemd/resolve/resolv.conf", {});
+  root.make_symlink("/etc/resolv.conf", kResolvConf, {});
 }
 
 void populate_debian(Ext4& root, const fs::path& tar, const Kit& kit) {
@@ -257,7 +256,7 @@ Base debian_base(const cache::Cache& cache, const Suite& suite, const std::vecto
           .kit = kit,
           .default_disk = kDefaultDisk,
           .populate = [tar, kit](Ext4& root) { populate_debian(root, tar, kit); },
-          .status = support::read_file(entry / "status")};
+          .status = entry / "status"};
 }
 
 }  // namespace vmimage::base

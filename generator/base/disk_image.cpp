@@ -25,7 +25,6 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr const char* kDiskImageVersion = "disk image 1";  // raise when the same image is described otherwise
-constexpr std::uint64_t kSuperblock = 1024;                // where an ext file system has it
 
 /// Its bytes are all that there is of it: another file that it names would be neither in its digest, nor
 /// always there.
@@ -101,9 +100,7 @@ const disk::Volume& root_of(BlockDevice& device, const disk::Layout& layout, con
 
 /// The file system is whole and was left in order: what is in its journal would be put over what we write.
 disk::ExtState require_clean(BlockDevice& device, const disk::Volume& root, const std::string& name) {
-  std::string super(kSuperblock, '\0');
-  device.read(root.partition.offset + kSuperblock, super.data(), super.size());
-  const disk::ExtState state = disk::ext_state(super);
+  const disk::ExtState state = disk::read_ext_state(device, root.partition.offset);
   if (state.size > root.partition.size)
     throw invalid(fmt::format("'{}' is cut off: its root file system has {} bytes, of which {} are there",
                               name, state.size, root.partition.size),

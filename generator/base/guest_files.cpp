@@ -32,6 +32,11 @@ const Enabled& network_unit() {
   return unit;
 }
 
+const Enabled& resolved_unit() {
+  static const Enabled unit{"systemd-resolved.service", "multi-user.target"};
+  return unit;
+}
+
 std::pair<std::string, std::string> enabling_link(const Enabled& enabled) {
   const auto& [unit, target] = enabled;
   return {"/etc/systemd/system/" + target + ".wants/" + unit, "/usr/lib/systemd/system/" + unit};

@@ -29,6 +29,14 @@ const Enabled& settings_unit();
 const GuestFile& network_file();
 const Enabled& network_unit();
 
+/// What a machine that is not known by name has in /etc/hostname and /etc/hosts.
+inline constexpr const char* kHostName = "localhost\n";
+inline constexpr const char* kHosts = "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n";
+
+/// systemd-resolved: its unit, and what /etc/resolv.conf points to then.
+const Enabled& resolved_unit();
+inline constexpr const char* kResolvConf = "/run/systemd/resolve/resolv.conf";
+
 /// Where systemctl enable would put its link, and what the link says.
 std::pair<std::string, std::string> enabling_link(const Enabled& enabled);
 

@@ -56,11 +56,11 @@ class ModuleTree {
     }
   }
 
-  bool has(const std::string& name) const { return files_.contains(name); }
+  bool has(const std::string& name) const { return files_.contains(plain(name)); }
 
   /// As insmod of busybox takes it: newer suites compress theirs.
   std::string content(const std::string& name) const {
-    const fs::path& file = files_.at(name);
+    const fs::path& file = files_.at(plain(name));
     if (file.extension() == ".xz")
       return run_checked({.argv = {"xz", "--decompress", "--stdout", file.string()}});
     if (file.extension() == ".zst")
@@ -101,31 +101,21 @@ class ModuleTree {
   std::map<std::string, fs::path> files_;
 };
 
-/// The modules of these names as insmod of busybox takes them (newer suites compress theirs); without those
-/// that are built into this kernel.
-std::vector<std::pair<std::string, std::string>> load_modules(const fs::path& tree,
+/// The modules of these names, without those that are built into this kernel.
+std::vector<std::pair<std::string, std::string>> load_modules(const ModuleTree& tree,
+                                                              const std::string& built_in,
                                                               const std::vector<std::string>& names) {
-  std::map<std::string, fs::path> files;
-  for (const auto& file : fs::recursive_directory_iterator(tree))
-    files[file.path().filename().string()] = file.path();
-  const std::string built_in = support::read_file(tree / "modules.builtin");
   std::vector<std::pair<std::string, std::string>> modules;
   for (const auto& name : names) {
-    if (const auto plain = files.find(name + ".ko"); plain != files.end())
-      modules.emplace_back(name, support::read_file(plain->second));
-    else if (const auto packed = files.find(name + ".ko.xz"); packed != files.end())
-      modules.emplace_back(
-          name, run_checked({.argv = {"xz", "--decompress", "--stdout", packed->second.string()}}));
-    else if (const auto zstd = files.find(name + ".ko.zst"); zstd != files.end())
-      modules.emplace_back(
-          name, run_checked({.argv = {"zstd", "--decompress", "--stdout", "-q", zstd->second.string()}}));
+    if (tree.has(name))
+      modules.emplace_back(name, tree.content(name));
     else if (built_in.find("/" + name + ".ko\n") == std::string::npos)
       throw failure("failed to find the kernel module '" + name + "' in the kernel package");
   }
   return modules;
 }
 
-std::string make_initrd(const fs::path& modules, const fs::path& busybox) {
+std::string make_initrd(const ModuleTree& tree, const fs::path& busybox) {
   std::vector<support::Member> members;
   for (const char* folder : {"bin", "dev", "lib", "proc", "root", "sys"})
     members.push_back({.path = folder, .mode = 040755, .content = {}});
@@ -134,7 +124,6 @@ std::string make_initrd(const fs::path& modules, const fs::path& busybox) {
   members.push_back({.path = "bin/busybox", .mode = 0100755, .content = support::read_file(busybox)});
   members.push_back({.path = "init", .mode = 0100755, .content = std::string(guest::file("initrd-init"))});
   members.push_back({.path = "bin/grow", .mode = 0100755, .content = std::string(guest::file("grow"))});
-  const ModuleTree tree(modules);
   Modules loaded;
   for (const auto& name : kInitrdModules) {
     std::vector<std::string> order;
@@ -220,12 +209,13 @@ void make_kit(const std::vector<recipe::Pin>& pins, const std::vector<fs::path>&
   fs::copy(tree / "boot" / ("vmlinuz-" + version), folder / "vmlinuz");
   fs::copy(merged(tree, "bin/busybox"), folder / "busybox");
   fs::copy(tree / "usr/lib/grub/i386-pc/boot.img", folder / "boot.img");
-  support::write_file_atomic(folder / "initrd", make_initrd(modules, folder / "busybox"));
+  const ModuleTree all(modules);
+  support::write_file_atomic(folder / "initrd", make_initrd(all, folder / "busybox"));
   fs::create_directory(folder / "plain");
-  for (const auto& [name, content] : load_modules(modules, minimal_modules()))
+  for (const auto& [name, content] :
+       load_modules(all, support::read_file(modules / "modules.builtin"), minimal_modules()))
     support::write_file_atomic(folder / "plain" / (name + ".ko"), content);
   fs::create_directory(folder / "cards");
-  const ModuleTree all(modules);
   for (const auto& name : kCards)
     if (all.has(name))
       support::write_file_atomic(folder / "cards" / (name + ".ko"), all.content(name));

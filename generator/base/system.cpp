@@ -119,27 +119,18 @@ bool has_network(const Reader& files) {
   return is_enabled(files, "networking.service") && interfaces.find(" dhcp") != std::string::npos;
 }
 
-void add_file(rootfs::Tree& tree, const std::string& path, std::uint32_t mode, std::string_view content) {
-  tree[path] = {
-      .type = NodeType::File, .mode = mode, .owner = {}, .source = {}, .content = std::string(content)};
-}
-
-void add_link(rootfs::Tree& tree, const std::string& path, const std::string& target) {
-  tree[path] = {.type = NodeType::Symlink, .mode = 0777, .owner = {}, .source = {}, .content = target};
-}
-
 /// Enables a unit that the system has, at whichever of the two folders it keeps its own.
 void enable(rootfs::Tree& tree, const Reader& files, const Enabled& unit) {
   const auto [path, target] = enabling_link(unit);
   const bool apart = !has(files, target) && has(files, "/lib/systemd/system/" + unit.first);
-  add_link(tree, path, apart ? "/lib/systemd/system/" + unit.first : target);
+  tree[path] = rootfs::link_node(apart ? "/lib/systemd/system/" + unit.first : target);
 }
 
 void add_settings(rootfs::Tree& tree, const Reader& files) {
   if (has(files, settings_files().front().path))
     return;
   for (const auto& file : settings_files())
-    add_file(tree, file.path, file.mode, guest::file(file.name));
+    tree[file.path] = rootfs::text_node(file.mode, std::string(guest::file(file.name)));
   enable(tree, files, settings_unit());
 }
 
@@ -151,27 +142,30 @@ void add_network(System& system, const Reader& files) {
         "nothing in it is known to configure the network, and it has no systemd-networkd");
     return;
   }
-  add_file(system.additions, network_file().path, network_file().mode, guest::file(network_file().name));
+  const GuestFile& file = network_file();
+  system.additions[file.path] = rootfs::text_node(file.mode, std::string(guest::file(file.name)));
   if (!is_enabled(files, network_unit().first))
     enable(system.additions, files, network_unit());
 }
 
 /// What a tree that was no machine before has not, or has of another one: its disk is ours.
 void add_identity(rootfs::Tree& tree, const Reader& files) {
-  add_file(tree, "/etc/fstab", 0644, "# The kernel mounts the root file system; there is no other.\n");
-  add_file(tree, "/etc/machine-id", 0444, "");  // each instance gets its own when it starts: machine-id(5)
+  tree["/etc/fstab"] =
+      rootfs::text_node(0644, "# The kernel mounts the root file system; there is no other.\n");
+  tree["/etc/machine-id"] =
+      rootfs::text_node(0444, "");  // each instance gets its own when it starts: machine-id(5)
   if (inspect::text_of(files, "/etc/hostname").empty())
-    add_file(tree, "/etc/hostname", 0644, "localhost\n");
+    tree["/etc/hostname"] = rootfs::text_node(0644, kHostName);
   if (inspect::text_of(files, "/etc/hosts").empty())
-    add_file(tree, "/etc/hosts", 0644, "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n");
+    tree["/etc/hosts"] = rootfs::text_node(0644, kHosts);
   const bool resolved =
       has(files, "/lib/systemd/systemd-resolved") || has(files, "/usr/lib/systemd/systemd-resolved");
   const auto link = files.status("/etc/resolv.conf");
   if (resolved && !(link && link->type == NodeType::Symlink)) {
     // What is there is of the machine or the container that the tree was packed on.
-    add_link(tree, "/etc/resolv.conf", "/run/systemd/resolve/resolv.conf");
-    if (!is_enabled(files, "systemd-resolved.service"))
-      enable(tree, files, {"systemd-resolved.service", "multi-user.target"});
+    tree["/etc/resolv.conf"] = rootfs::link_node(kResolvConf);
+    if (!is_enabled(files, resolved_unit().first))
+      enable(tree, files, resolved_unit());
   }
 }
 
@@ -269,10 +263,9 @@ System parse_system(const json& document) {
   for (const auto& package : document.at("packages"))
     system.packages.push_back({package.at(0), package.at(1), package.at(2), package.at(3)});
   for (const auto& node : document.at("additions")) {
-    if (node.at(1))
-      add_link(system.additions, node.at(0), node.at(3));
-    else
-      add_file(system.additions, node.at(0), node.at(2), node.at(3).get<std::string>());
+    const bool link = node.at(1);
+    system.additions[node.at(0)] =
+        link ? rootfs::link_node(node.at(3)) : rootfs::text_node(node.at(2), node.at(3));
   }
   return system;
 }

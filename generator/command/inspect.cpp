@@ -8,6 +8,7 @@
 
 #include "command/command.hpp"
 #include "inspect/image.hpp"
+#include "license/copyright.hpp"
 #include "sbom/spdx.hpp"
 
 namespace vmimage::command {
@@ -33,11 +34,11 @@ std::string licenses(const std::vector<recipe::Package>& packages) {
       word = first == std::string::npos ? "" : word.substr(first, last - first + 1);
       if (word.starts_with("LicenseRef-"))
         has_own = true;
-      else if (!word.empty() && word != "AND" && word != "OR" && word != "WITH" && word != "NOASSERTION")
+      else if (!word.empty() && word != "AND" && word != "OR" && word != "WITH" && word != license::kUnknown)
         names.insert(word);
     }
     own += has_own ? 1 : 0;
-    unknown += package.license == "NOASSERTION" ? 1 : 0;
+    unknown += package.license == license::kUnknown ? 1 : 0;
   }
   return packages.empty() ? ""
                           : fmt::format("{}; {} packages with terms of their own, {} unknown",

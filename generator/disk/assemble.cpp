@@ -5,12 +5,14 @@
 #include "disk/gpt.hpp"
 #include "filesystem/block_device.hpp"
 #include "recipe/service.hpp"
+#include "support/bytes.hpp"
 #include "support/error.hpp"
 #include "support/file.hpp"
 #include "support/process.hpp"
 
 namespace vmimage::disk {
 
+using support::align_up;
 using support::run_checked;
 namespace fs = std::filesystem;
 
@@ -18,10 +20,6 @@ namespace {
 
 constexpr std::uint64_t kMiB = 1 << 20;
 constexpr std::uint64_t kMinimumRoot = 16 * kMiB;  // the journal takes 4
-
-std::uint64_t align_up(std::uint64_t value, std::uint64_t unit) {
-  return (value + unit - 1) / unit * unit;
-}
 
 void put_little_endian(std::string& bytes, std::size_t at, std::uint64_t value, int count) {
   for (int i = 0; i < count; ++i)

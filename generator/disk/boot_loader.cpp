@@ -1,11 +1,12 @@
 #include "disk/boot_loader.hpp"
 
 #include <algorithm>
-#include <cctype>
 
 #include "filesystem/block_device.hpp"
 #include "inspect/reader.hpp"
+#include "support/bytes.hpp"
 #include "support/error.hpp"
+#include "support/text.hpp"
 
 namespace vmimage::disk {
 
@@ -13,20 +14,8 @@ namespace {
 
 constexpr std::size_t kCode = 440;  // bytes of it in a master boot record, protective ones too
 
-std::uint64_t little_endian(std::string_view bytes, std::size_t at, int count) {
-  std::uint64_t value = 0;
-  for (int i = count - 1; i >= 0; --i)
-    value = value << 8 | static_cast<unsigned char>(bytes.at(at + static_cast<std::size_t>(i)));
-  return value;
-}
-
 bool is_efi_system(const Volume& volume) {
   return volume.partition.type == kEfiSystemType || volume.partition.type == "0xef";
-}
-
-std::string upper(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::toupper(c); });
-  return text;
 }
 
 }  // namespace
@@ -47,7 +36,8 @@ BootLoaders find_boot_loaders(filesystem::BlockDevice& device, const Layout& lay
     if (!is_efi_system(volume) || volume.filesystem != "vfat")
       continue;
     inspect::open_reader(device, volume, "EFI system partition")
-        ->walk("/", [&](const filesystem::Entry& entry) { loaders.efi_files.insert(upper(entry.path)); });
+        ->walk("/",
+               [&](const filesystem::Entry& entry) { loaders.efi_files.insert(support::upper(entry.path)); });
   }
   return loaders;
 }
@@ -63,19 +53,29 @@ std::vector<std::string> firmware_for(const BootLoaders& loaders) {
   return firmware;
 }
 
+ExtState read_ext_state(filesystem::BlockDevice& device, std::uint64_t offset) {
+  constexpr std::uint64_t kAt = 1024;
+  std::string superblock(1024, '\0');
+  device.read(offset + kAt, superblock.data(), superblock.size());
+  return ext_state(superblock);
+}
+
 ExtState ext_state(std::string_view superblock) {
   constexpr std::uint64_t kRecover = 0x4, k64Bit = 0x80;      // of s_feature_incompat
   constexpr std::uint64_t kUnmounted = 0x1, kErrors = 0x2;    // of s_state
   constexpr std::uint64_t kQuota = 0x100, kBigalloc = 0x200;  // of s_feature_ro_compat
-  const std::uint64_t writing = little_endian(superblock, 0x64, 4);
-  const std::uint64_t incompatible = little_endian(superblock, 0x60, 4);
-  const std::uint64_t state = little_endian(superblock, 0x3a, 2);
-  std::uint64_t blocks = little_endian(superblock, 0x4, 4), free = little_endian(superblock, 0xc, 4);
+  const auto little_endian = [&](std::size_t at, std::size_t count) {
+    return support::little_endian(superblock.substr(at, count));
+  };
+  const std::uint64_t writing = little_endian(0x64, 4);
+  const std::uint64_t incompatible = little_endian(0x60, 4);
+  const std::uint64_t state = little_endian(0x3a, 2);
+  std::uint64_t blocks = little_endian(0x4, 4), free = little_endian(0xc, 4);
   if (incompatible & k64Bit) {
-    blocks |= little_endian(superblock, 0x150, 4) << 32;
-    free |= little_endian(superblock, 0x158, 4) << 32;
+    blocks |= little_endian(0x150, 4) << 32;
+    free |= little_endian(0x158, 4) << 32;
   }
-  const std::uint64_t block = 1024ull << std::min<std::uint64_t>(little_endian(superblock, 0x18, 4), 6);
+  const std::uint64_t block = 1024ull << std::min<std::uint64_t>(little_endian(0x18, 4), 6);
   return {blocks * block, free * block,
           (incompatible & kRecover) != 0 || (state & (kUnmounted | kErrors)) != kUnmounted,
           writing & kQuota      ? "quota"

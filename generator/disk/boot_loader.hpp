@@ -33,5 +33,7 @@ struct ExtState {
   std::string beyond_us;  ///< a feature of it that we would not keep right; empty: none
 };
 ExtState ext_state(std::string_view superblock);
+/// The same of the file system at this offset.
+ExtState read_ext_state(filesystem::BlockDevice& device, std::uint64_t offset);
 
 }  // namespace vmimage::disk

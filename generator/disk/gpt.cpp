@@ -10,6 +10,7 @@
 #include <memory>
 
 #include "filesystem/block_device.hpp"
+#include "support/bytes.hpp"
 #include "support/digest.hpp"
 #include "support/error.hpp"
 
@@ -17,6 +18,7 @@ namespace vmimage::disk {
 
 using support::failure;
 using support::invalid;
+using support::little_endian;
 
 namespace {
 
@@ -46,13 +48,6 @@ void add_partition(fdisk_context* context, std::size_t index, const Partition& p
   check(fdisk_partition_set_name(entry.get(), partition.name.c_str()), "name a partition");
   check(fdisk_partition_set_uuid(entry.get(), partition.uuid.c_str()), "identify a partition");
   check(fdisk_add_partition(context, entry.get(), nullptr), "add the partition '" + partition.name + "'");
-}
-
-std::uint64_t little_endian(const unsigned char* bytes, int count) {
-  std::uint64_t value = 0;
-  for (int i = count - 1; i >= 0; --i)
-    value = value << 8 | bytes[i];
-  return value;
 }
 
 /// GUIDs are stored with their first three fields little-endian (UEFI Specification, appendix A).

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "support/archive.hpp"
+#include "support/bytes.hpp"
 
 namespace vmimage::disk {
 
@@ -13,18 +14,11 @@ namespace {
 std::uint64_t number(std::string_view bytes, std::uint64_t at, unsigned count) {
   if (at > bytes.size() || count > bytes.size() - at)
     return 0;
-  std::uint64_t value = 0;
-  for (unsigned i = count; i-- > 0;)
-    value = value << 8 | static_cast<unsigned char>(bytes[at + i]);
-  return value;
+  return support::little_endian(bytes.substr(at, count));
 }
 
 std::string_view part(std::string_view bytes, std::uint64_t at, std::uint64_t size) {
   return at > bytes.size() || size > bytes.size() - at ? std::string_view() : bytes.substr(at, size);
-}
-
-std::uint64_t align_up(std::uint64_t value) {
-  return (value + 3) / 4 * 4;
 }
 
 bool has_pvh_note(std::string_view notes) {
@@ -33,7 +27,7 @@ bool has_pvh_note(std::string_view notes) {
     const std::uint64_t name = number(notes, 0, 4), content = number(notes, 4, 4);
     if (number(notes, 8, 4) == kPhys32Entry && part(notes, 12, name) == std::string_view("Xen\0", 4))
       return true;
-    const std::uint64_t next = 12 + align_up(name) + align_up(content);
+    const std::uint64_t next = 12 + support::align_up(name, 4) + support::align_up(content, 4);
     if (next >= notes.size())
       return false;
     notes.remove_prefix(next);

@@ -12,6 +12,7 @@
 #include <type_traits>
 
 #include "filesystem/block_device.hpp"
+#include "support/bytes.hpp"
 #include "support/error.hpp"
 
 namespace vmimage::disk {
@@ -27,10 +28,6 @@ constexpr int kMostLogical = 128;           // an extended partition is a linked
 
 using Sector = std::array<unsigned char, kSector>;
 
-std::uint64_t little_endian_32(const unsigned char* bytes) {
-  return bytes[0] | bytes[1] << 8 | bytes[2] << 16 | static_cast<std::uint64_t>(bytes[3]) << 24;
-}
-
 /// One of the four entries of a sector with a table; sectors relative as they are written there.
 struct Entry {
   unsigned type = 0;
@@ -41,7 +38,7 @@ struct Entry {
 
 Entry entry_of(const Sector& sector, std::size_t index) {
   const unsigned char* bytes = &sector[kTableAt + 16 * index];
-  return {bytes[4], little_endian_32(bytes + 8), little_endian_32(bytes + 12)};
+  return {bytes[4], support::little_endian(bytes + 8, 4), support::little_endian(bytes + 12, 4)};
 }
 
 bool has_signature(const Sector& sector) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <fstream>
 
+#include "support/bytes.hpp"
 #include "support/error.hpp"
 #include "support/file.hpp"
 #include "support/process.hpp"
@@ -19,15 +20,12 @@ namespace {
 std::uint64_t number(std::string_view bytes, std::size_t at, int count, const std::string& name) {
   if (at + static_cast<std::size_t>(count) > bytes.size())
     throw invalid("'" + name + "' is no EFI program: it is cut");
-  std::uint64_t value = 0;
-  for (int i = count - 1; i >= 0; --i)
-    value = value << 8 | static_cast<unsigned char>(bytes[at + static_cast<std::size_t>(i)]);
-  return value;
+  return support::little_endian(bytes.substr(at, static_cast<std::size_t>(count)));
 }
 
 constexpr std::uint64_t kPage = 4096;
 std::uint64_t page_up(std::uint64_t value) {
-  return (value + kPage - 1) / kPage * kPage;
+  return support::align_up(value, kPage);
 }
 
 /// objcopy puts the current time into the PE header, and a checksum over it that nobody asks for.

@@ -13,6 +13,7 @@
 #include "format/ovf.hpp"
 #include "support/error.hpp"
 #include "support/process.hpp"
+#include "support/text.hpp"
 
 namespace vmimage::format {
 
@@ -251,9 +252,7 @@ std::map<std::string, std::pair<std::string, std::string>> parse_digests(const s
       "(SHA1|SHA256|SHA384|SHA512) ?\\(([^\n)]{1,256})\\) ?= ?([0-9A-Fa-f]{40,128})");
   std::map<std::string, std::pair<std::string, std::string>> digests;
   for (std::sregex_iterator match(text.begin(), text.end(), line), end; match != end; ++match) {
-    std::string hex = (*match)[3];
-    std::transform(hex.begin(), hex.end(), hex.begin(), [](unsigned char c) { return std::tolower(c); });
-    digests[(*match)[2]] = {(*match)[1], hex};
+    digests[(*match)[2]] = {(*match)[1], support::lower((*match)[3])};
   }
   return digests;
 }

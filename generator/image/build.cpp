@@ -98,9 +98,6 @@ std::int64_t image_time() {
 
 namespace {
 
-constexpr const char* kDiskKind = "disk";
-constexpr const char* kDiskFile = "disk.qcow2";
-
 std::string disk_key(const Base& base, const disk::DiskPlan& plan) {
   return support::Digest()
       .add(kImageVersion)
@@ -141,25 +138,19 @@ fs::path base_disk(const cache::Cache& cache, const Base& base, std::uint64_t si
 
 namespace {
 
-/// Scripts have seen these files, and may have changed them.
-void leave_out_files(rootfs::Tree& tree, const Recipe& recipe) {
-  Recipe without_trees = recipe;
-  without_trees.trees.clear();
-  for (const auto& [path, node] : rootfs::collect(without_trees))
-    if (node.type != filesystem::NodeType::Directory)
-      tree.erase(path);
-}
-
 /// Packages by file and scripts: the base's packages are afterwards what dpkg says there.
 std::optional<Provisioned> provisioned_disk(const cache::Cache& cache, const Recipe& recipe, Base& base,
+                                            const std::vector<base::PackageFile>& package_files,
                                             std::uint64_t size, rootfs::Tree& tree,
                                             provision::OnFailure on_failure, const Progress& progress) {
   if (!is_provisioned(recipe))
     return std::nullopt;
-  auto provisioned = provision_disk(cache, recipe, base, size, on_failure, progress);
+  const rootfs::Tree before = recipe.provision.empty() ? rootfs::Tree() : rootfs::collect_given(recipe);
+  auto provisioned = provision_disk(cache, recipe, base, package_files, before, size, on_failure, progress);
   base.packages = provisioned.packages;
-  if (!recipe.provision.empty())
-    leave_out_files(tree, recipe);
+  for (const auto& [path, node] : before)  // the scripts have seen these files, and may have changed them
+    if (node.type != filesystem::NodeType::Directory)
+      tree.erase(path);
   return provisioned;
 }
 
@@ -170,18 +161,20 @@ Built build(const Recipe& recipe, const fs::path& folder, const std::string& ste
   check_programs(recipe, tree);
   if (recipe.secure_boot)
     check_signing_key(*recipe.secure_boot);
-  Base base = resolve(cache, recipe, tree, progress);
+  const auto package_files = base::read_package_files(recipe.package_files);
+  Base base = resolve(cache, recipe, package_files, tree, progress);
   if (recipe.secure_boot)
     sign_kit(cache, *recipe.secure_boot, base.kit, progress);
-  const std::uint64_t size = disk_size(recipe, base, tree);
-  const auto provisioned = provisioned_disk(cache, recipe, base, size, tree, on_failure, progress);
+  const std::uint64_t size = disk_size(recipe, base, package_files, tree);
+  const auto provisioned =
+      provisioned_disk(cache, recipe, base, package_files, size, tree, on_failure, progress);
   fs::create_directories(folder);
   const auto output = [&](const std::string& extension) { return folder / (stem + extension); };
   support::PendingFile image(output(".qcow2"));
   progress("image " + stem);
   if (!provisioned)
     copy_base_disk(cache, base, size, image.path(), progress);
-  else if (!cache.copy_out(provisioned->kind, provisioned->key, provisioned->file, image.path()))
+  else if (!cache.copy_out(kDiskKind, provisioned->key, kDiskFile, image.path()))
     throw cache::Damaged(support::ErrorKind::Failure,
                          fmt::format("failed to read the disk of {} in the cache", recipe.name), "try again");
   const recipe::Manifest manifest =

@@ -24,6 +24,10 @@ Built build_image(const recipe::Recipe& recipe, const std::filesystem::path& fol
                   const cache::Cache& cache, const base::Progress& progress,
                   provision::OnFailure on_failure = provision::OnFailure::Stop);
 
+/// Disks that images are copied from: their kind in the cache, and the file in an entry.
+inline constexpr const char* kDiskKind = "disk";
+inline constexpr const char* kDiskFile = "disk.qcow2";
+
 /// The finished disk of a base (qcow2) in the cache, made when it is not there. `size` in bytes.
 std::filesystem::path base_disk(const cache::Cache& cache, const base::Base& base, std::uint64_t size,
                                 const base::Progress& progress);

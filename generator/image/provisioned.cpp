@@ -40,8 +40,6 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr const char* kVersion = "2";  // raise when the same input gives other changes, or other records
-constexpr const char* kDiskKind = "disk";
-constexpr const char* kDiskFile = "disk.qcow2";
 constexpr const char* kDpkgStatus = "/var/lib/dpkg/status";
 constexpr const char* kInstaller = "install-package-files";
 
@@ -66,9 +64,9 @@ struct Work {
   provision::OnFailure on_failure;
   const Progress& progress;
   std::int64_t time;
-  std::vector<PackageFile> package_files;
+  const std::vector<PackageFile>& package_files;
   bool enable_units;  ///< of the package files
-  rootfs::Tree files;
+  const rootfs::Tree& files;
   std::vector<Prepared> scripts = {};
   std::string base_key = {}, packages_key = {}, files_key = {};
   std::vector<std::string> script_keys = {};
@@ -84,14 +82,6 @@ Prepared prepare(const Script& script) {
     throw invalid(fmt::format("failed to use the script '{}': it does not say what runs it", path),
                   "let it start with a line like #!/bin/sh");
   return {script, script.file.filename().string(), support::sha256_file(script.file)};
-}
-
-rootfs::Tree files_before_scripts(const Recipe& recipe) {
-  if (recipe.provision.empty())
-    return {};
-  Recipe without_trees = recipe;
-  without_trees.trees.clear();
-  return rootfs::collect(without_trees);
 }
 
 std::string tree_digest(const rootfs::Tree& tree) {
@@ -224,18 +214,14 @@ json records(Ext4& root, const std::set<std::string>& paths) {
   json list = json::array();
   for (const auto& path : paths) {
     const auto status = root.status(path);
-    if (!status || (status->type != NodeType::File && status->type != NodeType::Symlink))
-      continue;
-    if (status->type == NodeType::Symlink) {
+    if (status && status->type == NodeType::Symlink) {
       list.push_back({{"path", path}, {"size", 0}, {"sha256", ""}, {"sha1", ""}});
-      continue;
+    } else if (status && status->type == NodeType::File) {
+      support::BothDigests digests;
+      root.read(path, [&](std::string_view bytes) { digests.raw(bytes.data(), bytes.size()); });
+      const auto [sha256, sha1] = digests.hex();
+      list.push_back({{"path", path}, {"size", status->size}, {"sha256", sha256}, {"sha1", sha1}});
     }
-    support::Digest sha256, sha1(support::Digest::Algorithm::Sha1);
-    root.read(path, [&](std::string_view bytes) {
-      sha256.raw(bytes.data(), bytes.size());
-      sha1.raw(bytes.data(), bytes.size());
-    });
-    list.push_back({{"path", path}, {"size", status->size}, {"sha256", sha256.hex()}, {"sha1", sha1.hex()}});
   }
   return list;
 }
@@ -295,6 +281,7 @@ bool is_provisioned(const Recipe& recipe) {
 }
 
 Provisioned provision_disk(const cache::Cache& cache, const Recipe& recipe, const Base& base,
+                           const std::vector<PackageFile>& package_files, const rootfs::Tree& files,
                            std::uint64_t size, provision::OnFailure on_failure, const Progress& progress) {
   Work work{.cache = cache,
             .base = base,
@@ -302,21 +289,19 @@ Provisioned provision_disk(const cache::Cache& cache, const Recipe& recipe, cons
             .on_failure = on_failure,
             .progress = progress,
             .time = image_time(),
-            .package_files = base::read_package_files(recipe.package_files),
+            .package_files = package_files,
             .enable_units = recipe.command.empty(),
-            .files = files_before_scripts(recipe)};
+            .files = files};
   for (const auto& script : recipe.provision)
     work.scripts.push_back(prepare(script));
   set_keys(work);
 
   Provisioned made;
-  made.kind = kDiskKind;
-  made.file = kDiskFile;
   made.key = support::Digest()
                  .add(work.script_keys.empty() ? work.files_key : work.script_keys.back())
                  .add(std::to_string(size))
                  .hex();
-  const fs::path folder = cache.entry(made.kind, made.key, [&](const fs::path& entry) { make(work, entry); },
+  const fs::path folder = cache.entry(kDiskKind, made.key, [&](const fs::path& entry) { make(work, entry); },
                                       {"files.json", "status"});
   made.packages = packages_now(base, support::read_file(folder / "status"));
   for (const auto& file : support::parse_json(support::read_file(folder / "files.json"), "files.json"))

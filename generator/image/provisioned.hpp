@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/base.hpp"
+#include "base/package_files.hpp"
 #include "cache/cache.hpp"
 #include "provision/plan.hpp"
 #include "recipe/manifest.hpp"
@@ -20,15 +21,17 @@ bool is_provisioned(const recipe::Recipe& recipe);
 
 /// A disk in the cache, and what is to be said of it.
 struct Provisioned {
-  std::string kind, key, file;            ///< where it is in the cache
+  std::string key;  ///< of the disk in the cache, as those of bases are kept (build.hpp)
   std::vector<recipe::Package> packages;  ///< all that dpkg knows of; without the kit's
   std::vector<recipe::FileRecord> files;  ///< what files, overlays and scripts put there
   std::vector<recipe::Input> package_files, scripts;
 };
 
-/// From the cache, or made: then scripts run, each in a root file system of its own in memory (provision/).
-/// Throws Error{Usage} for what the recipe's author can mend, Error{Failure} when a script fails.
+/// `files`: what is there before the scripts (rootfs::collect_given()). From the cache, or made: then scripts
+/// run, each in a root file system of its own in memory (provision/). Throws Error{Usage} for what the
+/// recipe's author can mend, Error{Failure} when a script fails.
 Provisioned provision_disk(const cache::Cache& cache, const recipe::Recipe& recipe, const base::Base& base,
+                           const std::vector<base::PackageFile>& package_files, const rootfs::Tree& files,
                            std::uint64_t size, provision::OnFailure on_failure,
                            const base::Progress& progress);
 

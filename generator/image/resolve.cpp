@@ -98,13 +98,13 @@ void add_lacking(rootfs::Tree& tree, const Base& base, const std::vector<rootfs:
 
 /// Packages of the archives that the recipe's package files need, and that the base does not have.
 std::vector<std::string> package_file_needs(const cache::Cache& cache, const Recipe& recipe, const Base& base,
+                                            const std::vector<base::PackageFile>& files,
                                             const base::PackageOrigin& origin, const Progress& progress) {
-  if (recipe.package_files.empty())
+  if (files.empty())
     return {};
-  const auto files = base::read_package_files(recipe.package_files);
   const std::string status = base.status.empty()
                                  ? dpkg_status(cache, base, recipe.disk.value_or(base.default_disk), progress)
-                                 : base.status;
+                                 : support::read_file(base.status);
   if (status.empty())
     throw invalid(fmt::format("failed to install '{}': the base {} has no dpkg",
                               files[0].path.filename().string(), base.name),
@@ -131,13 +131,16 @@ std::vector<std::string> needed_packages(const cache::Cache& cache, const Recipe
     const Progress silent = [](const std::string&) {};
     const base::PackageOrigin origin{.mirror = recipe.mirror};
     const Base base = base::open_base(cache, recipe.base, {needed.begin(), needed.end()}, origin, silent);
-    for (const auto& name : package_file_needs(cache, recipe, base, origin, silent))
+    const auto files = base::read_package_files(recipe.package_files);
+    for (const auto& name : package_file_needs(cache, recipe, base, files, origin, silent))
       needed.insert(name);
   }
   return {needed.begin(), needed.end()};
 }
 
-Base resolve(const cache::Cache& cache, const Recipe& recipe, rootfs::Tree& tree, const Progress& progress) {
+Base resolve(const cache::Cache& cache, const Recipe& recipe,
+             const std::vector<base::PackageFile>& package_files, rootfs::Tree& tree,
+             const Progress& progress) {
   const base::PackageOrigin origin = package_origin(recipe);
   const std::vector<rootfs::Library> libraries = rootfs::host_libraries(tree);
   if (recipe.base == "minimal") {
@@ -147,7 +150,8 @@ Base resolve(const cache::Cache& cache, const Recipe& recipe, rootfs::Tree& tree
   const Base plain = base::open_base(cache, recipe.base, {}, origin, progress);
   if (plain.libraries) {
     add_lacking(tree, plain, libraries);
-    package_file_needs(cache, recipe, plain, origin, progress);  // all that they need must be there
+    package_file_needs(cache, recipe, plain, package_files, origin,
+                       progress);  // all that they need must be there
     return plain;
   }
   const std::set<std::string> present = names_of(plain.packages);
@@ -168,7 +172,8 @@ Base resolve(const cache::Cache& cache, const Recipe& recipe, rootfs::Tree& tree
   std::set_difference(wanted.begin(), wanted.end(), present.begin(), present.end(),
                       std::back_inserter(missing));
   Base base = missing.empty() ? plain : base::open_base(cache, recipe.base, missing, origin, progress);
-  const std::vector<std::string> more = package_file_needs(cache, recipe, base, origin, progress);
+  const std::vector<std::string> more =
+      package_file_needs(cache, recipe, base, package_files, origin, progress);
   missing.insert(missing.end(), more.begin(), more.end());
   return more.empty() ? base : base::open_base(cache, recipe.base, missing, origin, progress);
 }

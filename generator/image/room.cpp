@@ -4,12 +4,14 @@
 
 #include <algorithm>
 
+#include "support/bytes.hpp"
 #include "support/error.hpp"
 
 namespace vmimage::image {
 
 namespace fs = std::filesystem;
 using filesystem::NodeType;
+using support::align_up;
 
 namespace {
 
@@ -19,10 +21,6 @@ constexpr std::uint64_t kBesides = 4 * kMiB;  // unit, manifest, user, folders t
 constexpr std::uint64_t kBreath = 32 * kMiB;  // of a disk that is enlarged: what the service writes
 constexpr std::uint64_t kUnit = 64 * kMiB;    // so that a few bytes more do not make another disk
 constexpr std::uint64_t kTablesPerDisk = 16;  // a larger file system has larger tables: less than 1/16
-
-std::uint64_t align_up(std::uint64_t number, std::uint64_t unit) {
-  return (number + unit - 1) / unit * unit;
-}
 
 }  // namespace
 
@@ -48,12 +46,13 @@ std::uint64_t enlarged(std::uint64_t disk, std::uint64_t lacking) {
   return align_up(disk + lacking + lacking / (kTablesPerDisk - 1) + kBreath, kUnit);
 }
 
-std::uint64_t disk_size(const recipe::Recipe& recipe, const base::Base& base, const rootfs::Tree& tree) {
+std::uint64_t disk_size(const recipe::Recipe& recipe, const base::Base& base,
+                        const std::vector<base::PackageFile>& package_files, const rootfs::Tree& tree) {
   const std::uint64_t size = recipe.disk.value_or(base.default_disk);
   if (!base.brought)
     return size;
   const base::Brought& disk = *base.brought;
-  const std::uint64_t needed = room_for(tree) + room_for(base::read_package_files(recipe.package_files));
+  const std::uint64_t needed = room_for(tree) + room_for(package_files);
   std::uint64_t room = disk.free;
   if (disk.grows && size > disk.size)
     room += (size - disk.size) / kTablesPerDisk * (kTablesPerDisk - 1);

@@ -10,8 +10,10 @@
 
 namespace vmimage::image {
 
-/// Bytes. Throws Error{Usage} when a disk that the base brought has no room for the tree and cannot get it.
-std::uint64_t disk_size(const recipe::Recipe& recipe, const base::Base& base, const rootfs::Tree& tree);
+/// Bytes. Throws Error{Usage} when a disk that the base brought has no room for packages and tree and cannot
+/// get it.
+std::uint64_t disk_size(const recipe::Recipe& recipe, const base::Base& base,
+                        const std::vector<base::PackageFile>& package_files, const rootfs::Tree& tree);
 
 /// Bytes that a tree takes in a file system, with what every image gets besides.
 std::uint64_t room_for(const rootfs::Tree& tree);

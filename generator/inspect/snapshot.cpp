@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
-#include <array>
 #include <sstream>
 
 #include "base/dpkg.hpp"
+#include "disk/boot_loader.hpp"
 #include "filesystem/block_device.hpp"
 #include "inspect/image.hpp"
 #include "support/digest.hpp"
@@ -24,25 +24,10 @@ namespace {
 
 constexpr const char* kDatabase = "/var/lib/dpkg";
 
-std::uint64_t little_endian(const std::uint8_t* bytes, int size) {
-  std::uint64_t value = 0;
-  for (int i = size - 1; i >= 0; --i)
-    value = value << 8 | bytes[i];
-  return value;
-}
-
-/// Blocks that are not free, by the superblock (kernel docs, filesystems/ext4/super).
+/// Blocks that are not free.
 std::uint64_t used_bytes(filesystem::BlockDevice& device, std::uint64_t offset) {
-  std::array<std::uint8_t, 1024> block{};
-  device.read(offset + 1024, block.data(), block.size());
-  const bool wide = (little_endian(&block[0x60], 4) & 0x80) != 0;
-  const auto count = [&](int low, int high) {
-    return little_endian(&block[static_cast<std::size_t>(low)], 4) |
-           (wide ? little_endian(&block[static_cast<std::size_t>(high)], 4) << 32 : 0);
-  };
-  const std::uint64_t size = 1024ull << (little_endian(&block[0x18], 4) & 15);
-  const std::uint64_t total = count(0x4, 0x150), free = count(0xc, 0x158);
-  return total < free ? 0 : (total - free) * size;
+  const disk::ExtState state = disk::read_ext_state(device, offset);
+  return state.size < state.free ? 0 : state.size - state.free;
 }
 
 std::uint64_t bytes_on_disk(const fs::path& file) {

@@ -8,8 +8,11 @@
 
 #include "license/names.hpp"
 #include "support/digest.hpp"
+#include "support/text.hpp"
 
 namespace vmimage::license {
+
+using support::lower;
 
 namespace {
 
@@ -20,11 +23,6 @@ constexpr const char* kDocuments = "/usr/share/doc/";
 std::string trimmed(const std::string& text) {
   const auto first = text.find_first_not_of(" \t\r\n");
   return first == std::string::npos ? "" : text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
-}
-
-std::string lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::tolower(c); });
-  return text;
 }
 
 /// Letters, digits, "." and "-" are what a reference may have (SPDX 2.3, 10.1). Where others became those, a

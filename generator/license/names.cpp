@@ -1,17 +1,15 @@
 #include "license/names.hpp"
 
 #include <algorithm>
-#include <cctype>
 #include <map>
+
+#include "support/text.hpp"
 
 namespace vmimage::license {
 
-namespace {
+using support::lower;
 
-std::string lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::tolower(c); });
-  return text;
-}
+namespace {
 
 /// DEP-5 ("License specification", "Short name") and what packages write besides; lower-case.
 const std::map<std::string, std::string> kNames{

@@ -31,6 +31,13 @@ UefiFiles find_uefi() {
   return first_there(known, "");
 }
 
+void use_uefi(Machine& machine, const UefiFiles& files, const fs::path& folder) {
+  machine.uefi_code = files.code;
+  machine.uefi_variables = folder / "uefi-variables";
+  fs::copy_file(files.variables, machine.uefi_variables, fs::copy_options::overwrite_existing);
+  fs::permissions(machine.uefi_variables, fs::perms::owner_read | fs::perms::owner_write);
+}
+
 UefiFiles find_secure_uefi(const fs::path& variables) {
   // Only stores that have keys: without one, this firmware starts anything.
   static const std::vector<UefiFiles> known{

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <filesystem>
 
+#include "machine/machine.hpp"
+
 namespace vmimage::machine {
 
 /// With less memory OVMF (edk2) crashes when it starts the unified kernel image of the minimal base: found by
@@ -22,5 +24,8 @@ UefiFiles find_uefi();
 /// distribution's, which has Microsoft's keys. Throws Error{Failure} when it is not installed, Error{Usage}
 /// for a store that cannot be this firmware's.
 UefiFiles find_secure_uefi(const std::filesystem::path& variables);
+
+/// Lets the machine start by it, with a copy of the variables of its own in `folder`.
+void use_uefi(Machine& machine, const UefiFiles& files, const std::filesystem::path& folder);
 
 }  // namespace vmimage::machine

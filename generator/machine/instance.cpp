@@ -143,12 +143,8 @@ Machine Instance::describe(const Image& image) {
   for (const auto& port : image.manifest.ports)
     machine.forwards.push_back({.guest = port});
   if (options_.firmware == Firmware::Uefi) {
-    const UefiFiles files = options_.secure_boot ? *options_.secure_boot : find_uefi();
     machine.secure_boot = options_.secure_boot.has_value();
-    machine.uefi_code = files.code;
-    machine.uefi_variables = folder_.path() / "uefi-variables";
-    fs::copy_file(files.variables, machine.uefi_variables);
-    fs::permissions(machine.uefi_variables, fs::perms::owner_read | fs::perms::owner_write);
+    use_uefi(machine, options_.secure_boot ? *options_.secure_boot : find_uefi(), folder_.path());
   }
   return machine;
 }

@@ -113,16 +113,25 @@ void add_console(Argv& argv, const Machine& machine) {
     add(argv, "-qmp", fmt::format("unix:{},server=on,wait=off", value(machine.qmp_socket.string())));
 }
 
+/// The value of this name; "known are a, b and c" when there is none.
+template <typename Value>
+Value parse_name(const std::string& text, const char* what,
+                 const std::vector<std::pair<const char*, Value>>& known) {
+  std::string names;
+  for (std::size_t i = 0; i < known.size(); ++i) {
+    if (text == known[i].first)
+      return known[i].second;
+    names += i == 0 ? "" : i + 1 == known.size() ? " and " : ", ";
+    names += known[i].first;
+  }
+  throw invalid(fmt::format("'{}' is no known {}", text, what), "known are " + names);
+}
+
 }  // namespace
 
 Firmware parse_firmware(const std::string& text) {
-  if (text == "direct")
-    return Firmware::Direct;
-  if (text == "bios")
-    return Firmware::Bios;
-  if (text == "uefi")
-    return Firmware::Uefi;
-  throw invalid(fmt::format("'{}' is no known firmware", text), "known are direct, bios and uefi");
+  return parse_name<Firmware>(
+      text, "firmware", {{"direct", Firmware::Direct}, {"bios", Firmware::Bios}, {"uefi", Firmware::Uefi}});
 }
 
 Firmware choose_firmware(const std::optional<Firmware>& asked, const recipe::Boot& boot) {
@@ -140,30 +149,19 @@ Firmware choose_firmware(const std::optional<Firmware>& asked, const recipe::Boo
 }
 
 DiskBus parse_disk_bus(const std::string& text) {
-  if (text == "virtio-blk")
-    return DiskBus::VirtioBlk;
-  if (text == "virtio-scsi")
-    return DiskBus::VirtioScsi;
-  if (text == "nvme")
-    return DiskBus::Nvme;
-  if (text == "pvscsi")
-    return DiskBus::Pvscsi;
-  if (text == "ahci")
-    return DiskBus::Ahci;
-  if (text == "ide")
-    return DiskBus::Ide;
-  throw invalid(fmt::format("'{}' is no known disk bus", text),
-                "known are virtio-blk, virtio-scsi, nvme, pvscsi, ahci and ide");
+  return parse_name<DiskBus>(text, "disk bus",
+                             {{"virtio-blk", DiskBus::VirtioBlk},
+                              {"virtio-scsi", DiskBus::VirtioScsi},
+                              {"nvme", DiskBus::Nvme},
+                              {"pvscsi", DiskBus::Pvscsi},
+                              {"ahci", DiskBus::Ahci},
+                              {"ide", DiskBus::Ide}});
 }
 
 NetworkCard parse_network_card(const std::string& text) {
-  if (text == "virtio")
-    return NetworkCard::Virtio;
-  if (text == "vmxnet3")
-    return NetworkCard::Vmxnet3;
-  if (text == "e1000")
-    return NetworkCard::E1000;
-  throw invalid(fmt::format("'{}' is no known network card", text), "known are virtio, vmxnet3 and e1000");
+  return parse_name<NetworkCard>(
+      text, "network card",
+      {{"virtio", NetworkCard::Virtio}, {"vmxnet3", NetworkCard::Vmxnet3}, {"e1000", NetworkCard::E1000}});
 }
 
 std::vector<std::string> processor_argv(const Machine& machine) {

@@ -29,10 +29,9 @@ std::string recipe_of_package(const std::string& name, const std::string& versio
 }
 
 std::string absolute_base(const std::string& base, const fs::path& folder) {
-  const std::string prefix = "file:";
-  if (!base.starts_with(prefix))
+  if (!base.starts_with(kFileBase))
     return base;
-  return prefix + (folder / base.substr(prefix.size())).lexically_normal().string();
+  return kFileBase + (folder / base.substr(kFileBase.size())).lexically_normal().string();
 }
 
 }  // namespace vmimage::recipe

@@ -20,7 +20,6 @@ const std::regex kName("[A-Za-z0-9][A-Za-z0-9._+-]{0,127}");
 const std::regex kUser("[a-z_][a-z0-9_-]{0,30}");                 // useradd(8)
 const std::regex kPackage("[a-z0-9][a-z0-9+.-]+(:[a-z0-9-]+)?");  // Debian Policy 5.6.7
 const std::regex kBase("(debian|ubuntu):[a-z][a-z0-9-]*|minimal");
-const std::string kFile = "file:";
 
 constexpr std::size_t kLongestName = 256;  // std::regex recurses for each character
 
@@ -59,10 +58,10 @@ std::string read_base(Fields& fields, const std::string& standard, const fs::pat
   if (!fields.has("base"))
     return standard;
   const std::string base = read_line(fields, "base", 4096);
-  if (base.starts_with(kFile)) {
-    if (base == kFile)
+  if (base.starts_with(kFileBase)) {
+    if (base == kFileBase)
       fields.fail("base", "'file:' names no file", "put the path of a disk image or a root tar behind it");
-    return kFile + against(folder, base.substr(kFile.size())).string();
+    return kFileBase + against(folder, base.substr(kFileBase.size())).string();
   }
   require(fields, "base", base, kBase, "known base",
           "known are debian:<suite> (like debian:bookworm), ubuntu:<suite>, minimal and file:<path>");
@@ -71,7 +70,7 @@ std::string read_base(Fields& fields, const std::string& standard, const fs::pat
 
 /// What a base that is not made from a distribution's packages cannot have.
 void check_base(Fields& fields, const Recipe& recipe) {
-  const bool file = recipe.base.starts_with(kFile);
+  const bool file = recipe.base.starts_with(kFileBase);
   const auto no_packages = [&](const char* key, bool none) {
     if (recipe.base == "minimal" && !none)
       fields.fail(key, "the base 'minimal' has no package manager",

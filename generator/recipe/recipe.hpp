@@ -14,6 +14,9 @@ namespace vmimage::recipe {
 constexpr int kRecipeVersion = 1;
 
 /// A file or folder put at an absolute path of the image; a folder goes with all it holds.
+/// What the name of a base that is a file begins with; its path follows.
+inline const std::string kFileBase = "file:";
+
 struct FileEntry {
   std::filesystem::path source;
   std::string destination;

@@ -159,17 +159,13 @@ void add_service(Tree& tree, const recipe::Recipe& recipe, const std::string& in
   using filesystem::NodeType;
   tree[state_folder(recipe)] = {
       .type = NodeType::Directory, .mode = 0750, .owner = recipe.user, .source = {}, .content = {}};
-  const auto text = [](std::uint32_t mode, const std::string& content) {
-    return Node{.type = NodeType::File, .mode = mode, .owner = {}, .source = {}, .content = content};
-  };
   if (init == "busybox") {
-    tree["/usr/lib/vmimage/service"] = text(0755, busybox_script(recipe, program));
+    tree["/usr/lib/vmimage/service"] = text_node(0755, busybox_script(recipe, program));
     return;
   }
   const std::string unit = "/etc/systemd/system/" + recipe.service + ".service";
-  tree[unit] = text(0644, systemd_unit(recipe, program));
-  tree["/etc/systemd/system/multi-user.target.wants/" + recipe.service + ".service"] = {
-      .type = NodeType::Symlink, .mode = 0777, .owner = {}, .source = {}, .content = unit};
+  tree[unit] = text_node(0644, systemd_unit(recipe, program));
+  tree["/etc/systemd/system/multi-user.target.wants/" + recipe.service + ".service"] = link_node(unit);
 }
 
 }  // namespace vmimage::rootfs

@@ -54,14 +54,26 @@ void add_below(Tree& tree, const fs::path& folder, const std::string& place) {
 
 }  // namespace
 
-Tree collect(const recipe::Recipe& recipe) {
-  Tree tree;
-  for (const auto* folders : {&recipe.trees, &recipe.overlays})
-    for (const auto& folder : *folders) {
-      if (!fs::is_directory(folder))
-        throw invalid("failed to add the tree '" + folder.string() + "': no such folder");
-      add_below(tree, folder, "/");
-    }
+Node text_node(std::uint32_t mode, std::string content) {
+  return {.type = NodeType::File, .mode = mode, .owner = {}, .source = {}, .content = std::move(content)};
+}
+
+Node link_node(std::string target) {
+  return {.type = NodeType::Symlink, .mode = 0777, .owner = {}, .source = {}, .content = std::move(target)};
+}
+
+namespace {
+
+void add_folders(Tree& tree, const std::vector<fs::path>& folders) {
+  for (const auto& folder : folders) {
+    if (!fs::is_directory(folder))
+      throw invalid("failed to add the tree '" + folder.string() + "': no such folder");
+    add_below(tree, folder, "/");
+  }
+}
+
+void add_given(Tree& tree, const recipe::Recipe& recipe) {
+  add_folders(tree, recipe.overlays);
   for (const auto& file : recipe.files) {
     const bool folder = fs::is_directory(file.source);
     // As cp(1) does: a destination that ends with '/' is a folder to put the file into.
@@ -78,6 +90,20 @@ Tree collect(const recipe::Recipe& recipe) {
     if (folder)
       add_below(tree, file.source, place);
   }
+}
+
+}  // namespace
+
+Tree collect(const recipe::Recipe& recipe) {
+  Tree tree;
+  add_folders(tree, recipe.trees);
+  add_given(tree, recipe);
+  return tree;
+}
+
+Tree collect_given(const recipe::Recipe& recipe) {
+  Tree tree;
+  add_given(tree, recipe);
   return tree;
 }
 

@@ -21,6 +21,9 @@ struct Node {
   std::string content;           ///< a file's content, or a symbolic link's target
 };
 
+Node text_node(std::uint32_t mode, std::string content);
+Node link_node(std::string target);
+
 /// By absolute path in the image, so that parents come before children.
 using Tree = std::map<std::string, Node>;
 
@@ -28,6 +31,8 @@ using Tree = std::map<std::string, Node>;
 /// are 0644, or 0755 when their owner may execute them; all is root's. Throws Error{Usage} for a source that
 /// is not there or is neither file, folder nor symbolic link.
 Tree collect(const recipe::Recipe& recipe);
+/// The same without trees: what is there before scripts run.
+Tree collect_given(const recipe::Recipe& recipe);
 
 /// Path of the service's program in the tree: absolute, or found in the tree's bin folders; empty when it is
 /// not in the tree (then it must come from a package).

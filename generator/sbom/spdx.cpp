@@ -8,18 +8,19 @@
 #include <map>
 #include <set>
 
+#include "license/copyright.hpp"
 #include "support/digest.hpp"
 #include "support/json.hpp"
 
 namespace vmimage::sbom {
 
+using license::kUnknown;
 using recipe::Manifest;
 using recipe::Package;
 using support::json;
 
 namespace {
 
-constexpr const char* kUnknown = "NOASSERTION";
 constexpr const char* kImage = "SPDXRef-Image";
 constexpr const char* kService = "SPDXRef-Service";
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "secrets/rules.hpp"
+#include "support/text.hpp"
 
 namespace vmimage::secrets {
 
@@ -50,8 +51,7 @@ double entropy(Text text) {
 
 /// Documentation writes "EXAMPLE" into the keys that it shows, templates "${TOKEN}" and "<token>".
 bool is_placeholder(Text text) {
-  std::string upper(text);
-  std::transform(upper.begin(), upper.end(), upper.begin(), [](unsigned char c) { return std::toupper(c); });
+  const std::string upper = support::upper(std::string(text));
   for (const char* word :
        {"EXAMPLE", "XXXXXX", "CHANGEME", "CHANGE_ME", "PLACEHOLDER", "REDACTED", "${", "YOUR_", "YOUR-"})
     if (upper.find(word) != std::string::npos)
@@ -280,8 +280,7 @@ const char* secret_at(const std::string& path, Text content, std::size_t at) {
 }
 
 bool ends_like_a_secret(const std::string& name) {
-  std::string upper = name;
-  std::transform(upper.begin(), upper.end(), upper.begin(), [](unsigned char c) { return std::toupper(c); });
+  const std::string upper = support::upper(name);
   return std::any_of(std::begin(kSecretNames), std::end(kSecretNames),
                      [&](const char* end) { return upper.ends_with(end); });
 }

@@ -88,23 +88,27 @@ std::string sha256_file(const std::filesystem::path& path) {
 }
 
 std::string sha1(std::string_view bytes) {
-  return digests_of(bytes).sha1;
+  return Digest(Digest::Algorithm::Sha1).raw(bytes.data(), bytes.size()).hex();
+}
+
+BothDigests& BothDigests::raw(const void* data, std::size_t size) {
+  sha256_.raw(data, size);
+  sha1_.raw(data, size);
+  return *this;
+}
+
+Digests BothDigests::hex() {
+  return {sha256_.hex(), sha1_.hex()};
 }
 
 Digests digests_of(std::string_view bytes) {
-  Digest sha256(Digest::Algorithm::Sha256), sha1(Digest::Algorithm::Sha1);
-  sha256.raw(bytes.data(), bytes.size());
-  sha1.raw(bytes.data(), bytes.size());
-  return {sha256.hex(), sha1.hex()};
+  return BothDigests().raw(bytes.data(), bytes.size()).hex();
 }
 
 Digests digests_of_file(const std::filesystem::path& path) {
-  Digest sha256(Digest::Algorithm::Sha256), sha1(Digest::Algorithm::Sha1);
-  read_through(path, [&](const void* data, std::size_t size) {
-    sha256.raw(data, size);
-    sha1.raw(data, size);
-  });
-  return {sha256.hex(), sha1.hex()};
+  BothDigests digests;
+  read_through(path, [&](const void* data, std::size_t size) { digests.raw(data, size); });
+  return digests.hex();
 }
 
 }  // namespace vmimage::support

@@ -34,6 +34,14 @@ struct Digests {
   std::string sha256;
   std::string sha1;
 };
+class BothDigests {
+ public:
+  BothDigests& raw(const void* data, std::size_t size);
+  Digests hex();  ///< ends them
+
+ private:
+  Digest sha256_, sha1_{Digest::Algorithm::Sha1};
+};
 Digests digests_of(std::string_view bytes);
 Digests digests_of_file(const std::filesystem::path& path);
 std::string sha1(std::string_view bytes);

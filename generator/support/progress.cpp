@@ -11,6 +11,7 @@
 #include <cstdlib>
 
 #include "support/error.hpp"
+#include "support/text.hpp"
 
 namespace vmimage::support {
 
@@ -123,8 +124,7 @@ Style style_from_environment(std::size_t width) {
     locale = variable("LC_CTYPE");
   if (locale.empty())
     locale = variable("LANG");
-  std::transform(locale.begin(), locale.end(), locale.begin(),
-                 [](unsigned char c) { return std::tolower(c); });
+  locale = lower(locale);
   const bool utf8 = locale.find("utf-8") != std::string::npos || locale.find("utf8") != std::string::npos;
   return {width, utf8, variable("NO_COLOR").empty()};
 }

@@ -101,11 +101,8 @@ void set_firmware(machine::Machine& vm, const Launch& launch) {
     const auto boot = vmimage::inspect::boot_files(launch.image, *launch.manifest);
     vm.kernel = machine::DirectKernel{boot.kernel, boot.plain_kernel, boot.initrd, boot.command_line};
   } else if (vm.firmware == machine::Firmware::Uefi) {
-    const machine::UefiFiles files = machine::find_uefi();
-    vm.uefi_code = files.code;
-    vm.uefi_variables = launch.folder / "uefi-variables";
     fs::create_directories(launch.folder);
-    fs::copy_file(files.variables, vm.uefi_variables, fs::copy_options::overwrite_existing);
+    machine::use_uefi(vm, machine::find_uefi(), launch.folder);
     vm.size.memory = std::max(vm.size.memory, machine::kUefiMemory);
   }
 }
