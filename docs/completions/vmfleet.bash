@@ -12,13 +12,14 @@ _vmfleet() {
   COMPREPLY=()
   case $previous in
     --driver) mapfile -t COMPREPLY < <(compgen -W "local" -- "$word"); return ;;
-    --count | --name | --env | --port | --cpus | --memory | --timeout | --instance) return ;;
+    --env-file) mapfile -t COMPREPLY < <(compgen -f -- "$word"); compopt -o filenames; return ;;
+    --count | --name | --env | --secret | --port | --cpus | --memory | --timeout | --instance) return ;;
   esac
   if ((COMP_CWORD == 1)); then
     words="up status list scale logs events restart stop start down --help --version"
   else
     case $command in
-      up) words="--count --name --env --port --cpus --memory --driver --timeout --help" ;;
+      up) words="--count --name --env --env-file --secret --port --cpus --memory --overcommit --driver --timeout --help" ;;
       status) words="--json --watch --help" ;;
       list) words="--json --help" ;;
       scale | restart | start) words="--timeout --help" ;;

@@ -102,6 +102,10 @@ void add_settings(Argv& argv, const Machine& machine) {
     add(argv, "-fw_cfg", "name=opt/vmimage/hostname,string=" + value(machine.name));
   if (!machine.settings.empty())
     add(argv, "-fw_cfg", "name=opt/vmimage/environment,file=" + value(machine.settings.string()));
+  if (!machine.secrets.empty())  // the machine has some 20 files of its own, and by default room for 32
+    add(argv, "-global", "fw_cfg_io.x-file-slots=128");
+  for (const auto& [name, file] : machine.secrets)
+    add(argv, "-fw_cfg", fmt::format("name=opt/vmimage/secret/{},file={}", name, value(file.string())));
 }
 
 void add_console(Argv& argv, const Machine& machine) {

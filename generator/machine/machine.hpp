@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -56,6 +57,9 @@ struct Machine {
   std::filesystem::path serial_log;  ///< empty: serial console on standard input and output
   std::filesystem::path
       settings;  ///< file of K=V lines for the service (fw_cfg opt/vmimage/environment); may be empty
+  /// Files whose contents are the service's secrets, by name (fw_cfg opt/vmimage/secret/<name>). QEMU reads
+  /// them once.
+  std::map<std::string, std::filesystem::path> secrets;
   std::vector<Forward> forwards;
   std::string mac_address;  ///< empty: QEMU's default
 };

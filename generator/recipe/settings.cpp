@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <regex>
+#include <sstream>
 
 #include "support/error.hpp"
 
@@ -48,6 +50,47 @@ std::pair<std::string, std::string> parse_setting(const std::string& text) {
                   kNameHint);
   check_setting(key, value);
   return {key, value};
+}
+
+std::map<std::string, std::string> parse_settings(const std::string& text, const std::string& where) {
+  std::map<std::string, std::string> environment;
+  std::istringstream lines(text);
+  int number = 0;
+  for (std::string line; std::getline(lines, line);) {
+    ++number;
+    if (line.ends_with('\r'))
+      line.pop_back();
+    const auto start = line.find_first_not_of(" \t");
+    if (start == std::string::npos || line[start] == '#')
+      continue;
+    try {
+      const auto [key, value] = parse_setting(line.substr(start));
+      environment[key] = value;
+    } catch (const support::Error& error) {
+      throw invalid(fmt::format("{}: line {}: {}", where, number, error.what()), error.hint());
+    }
+  }
+  return environment;
+}
+
+void check_secret_name(const std::string& name) {
+  constexpr std::size_t kLongest =
+      36;  // with "opt/vmimage/secret/", the 55 characters that fw_cfg has for a name
+  const auto plain = [](unsigned char c) { return std::isalnum(c) || c == '.' || c == '_' || c == '-'; };
+  const bool good = !name.empty() && name.size() <= kLongest &&
+                    std::isalnum(static_cast<unsigned char>(name[0])) &&
+                    std::all_of(name.begin(), name.end(), plain);
+  if (!good)
+    throw invalid(fmt::format("'{}' is no name of a secret", shown(name)),
+                  fmt::format("use at most {} letters, digits and . _ -, first a letter or digit", kLongest));
+}
+
+std::pair<std::string, std::string> parse_secret(const std::string& text) {
+  const auto equals = text.find('=');
+  if (equals == std::string::npos || equals + 1 == text.size())
+    throw invalid(fmt::format("'{}' names no file with a secret", shown(text)), "write NAME=FILE");
+  check_secret_name(text.substr(0, equals));
+  return {text.substr(0, equals), text.substr(equals + 1)};
 }
 
 std::map<std::string, std::string> read_environment(Fields& fields) {

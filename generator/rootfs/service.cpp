@@ -144,6 +144,19 @@ chown {user} /dev/console 2>/dev/null  # so that it may open /dev/stderr
     [ -n "$setting" ] && export "$setting"
   done </run/vmimage/environment
 fi
+if [ -d /run/vmimage/secrets ]; then  # as systemd's credentials: systemd.exec(5), "CREDENTIALS"
+  export CREDENTIALS_DIRECTORY=/run/credentials/{unit}
+  (
+    umask 077
+    rm -rf "$CREDENTIALS_DIRECTORY"
+    mkdir -p "$CREDENTIALS_DIRECTORY"
+    chmod 755 /run/credentials
+    cp /run/vmimage/secrets/* "$CREDENTIALS_DIRECTORY"
+    chmod 400 "$CREDENTIALS_DIRECTORY"/*
+    chmod 500 "$CREDENTIALS_DIRECTORY"
+    chown -R {user} "$CREDENTIALS_DIRECTORY"
+  )
+fi
 export STATE_DIRECTORY={state} PATH=/usr/local/bin:/usr/bin:/usr/sbin
 cd {state} || exit 1
 if [ -e /run/vmimage/started ]; then sleep 1; fi
@@ -151,7 +164,8 @@ if [ -e /run/vmimage/started ]; then sleep 1; fi
 exec setpriv --nnp su -s /bin/sh {user} -c {start}
 )",
       fmt::arg("exports", exports), fmt::arg("state", support::quote({state_folder(recipe)})),
-      fmt::arg("user", recipe.user), fmt::arg("start", support::quote({start})));
+      fmt::arg("unit", support::quote({recipe.service + ".service"})), fmt::arg("user", recipe.user),
+      fmt::arg("start", support::quote({start})));
 }
 
 void add_service(Tree& tree, const recipe::Recipe& recipe, const std::string& init,

@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "command/fleet.hpp"
+#include "command/memory.hpp"
 #include "fleet/spec.hpp"
 #include "supervisor/supervisor.hpp"
 #include "support/error.hpp"
@@ -39,6 +40,7 @@ void scale(const std::vector<std::string>& words, int timeout) {
   const int count = parse_count(words.back());
   Client client(choose_fleet(words.size() == 2 ? words.front() : ""));
   require_running(client.place());
+  require_memory(client.place().name, count);
   client.order({{"command", "scale"}, {"count", count}});
   settle(client, timeout);
 }

@@ -6,11 +6,13 @@
 #include <optional>
 
 #include "command/fleet.hpp"
+#include "command/memory.hpp"
 #include "fleet/spec.hpp"
 #include "inspect/image.hpp"
 #include "machine/accelerator.hpp"
 #include "recipe/manifest.hpp"
 #include "recipe/settings.hpp"
+#include "supervisor/secrets.hpp"
 #include "supervisor/state.hpp"
 #include "support/error.hpp"
 #include "support/file.hpp"
@@ -29,12 +31,42 @@ struct Options {
   std::optional<int> count;
   std::string name;
   std::vector<std::string> environment;
+  std::vector<fs::path> environment_files;
+  std::vector<std::string> secrets;
   std::optional<int> port;
   std::optional<int> cpus;
   std::string memory;
+  bool overcommit = false;
   std::string driver;
   int timeout = kDefaultTimeout;
 };
+
+std::map<std::string, std::string> read_settings(const fs::path& file) {
+  try {
+    return recipe::parse_settings(support::read_file(file), file.string());
+  } catch (const support::Error& error) {
+    throw support::invalid(error.what(), error.hint());
+  }
+}
+
+/// Files first: what is named by itself counts more.
+void overlay_settings(fleet::Spec& spec, const Options& options) {
+  if (!options.environment.empty() || !options.environment_files.empty())
+    spec.environment.clear();
+  for (const auto& file : options.environment_files)
+    for (const auto& [key, value] : read_settings(file))
+      spec.environment[key] = value;
+  for (const auto& setting : options.environment) {
+    const auto [key, value] = recipe::parse_setting(setting);
+    spec.environment[key] = value;
+  }
+  if (!options.secrets.empty())
+    spec.secrets.clear();
+  for (const auto& secret : options.secrets) {
+    const auto [name, file] = recipe::parse_secret(secret);
+    spec.secrets[name] = fs::absolute(file);
+  }
+}
 
 /// What the command line says of a spec; `fallback` has the rest.
 void overlay(fleet::Spec& spec, const Options& options) {
@@ -46,14 +78,10 @@ void overlay(fleet::Spec& spec, const Options& options) {
     spec.cpus = *options.cpus;
   if (!options.memory.empty())
     spec.memory = recipe::parse_size(options.memory);
+  spec.overcommit |= options.overcommit;
   if (!options.driver.empty())
     spec.driver = options.driver;
-  if (!options.environment.empty())
-    spec.environment.clear();
-  for (const auto& setting : options.environment) {
-    const auto [key, value] = recipe::parse_setting(setting);
-    spec.environment[key] = value;
-  }
+  overlay_settings(spec, options);
 }
 
 std::optional<fleet::Spec> spec_of(const fs::path& file) {
@@ -96,6 +124,8 @@ Wanted read(const Options& options) {
   overlay(wanted.spec, options);
   // Once more as a document, so that both ways are held to the same rules.
   wanted.spec = fleet::parse_spec(fleet::to_json(wanted.spec), "the command line", "/");
+  require_memory(wanted.spec, wanted.manifest.size);
+  supervisor::read_secrets(wanted.spec.secrets);  // what cannot be read is refused before anything starts
   return wanted;
 }
 
@@ -155,6 +185,16 @@ void add_up(CLI::App& app) {
       ->type_name("K=V")
       ->take_all()
       ->expected(1);
+  command
+      ->add_option("--env-file", options->environment_files,
+                   "A file of such settings, line by line (repeatable)")
+      ->type_name("FILE")
+      ->take_all()
+      ->expected(1);
+  command->add_option("--secret", options->secrets, "A secret for the service, read from a file (repeatable)")
+      ->type_name("NAME=FILE")
+      ->take_all()
+      ->expected(1);
   command->add_option("--port", options->port, "Port of the address (default: a free one, which is kept)")
       ->type_name("P")
       ->check(CLI::Range(1, 65535));
@@ -163,6 +203,8 @@ void add_up(CLI::App& app) {
       ->check(CLI::Range(1, 1024));
   command->add_option("--memory", options->memory, "Memory of an instance (default: what the image asks for)")
       ->type_name("SIZE");
+  command->add_flag("--overcommit", options->overcommit,
+                    "Even if the instances together ask for more memory than this machine has");
   command->add_option("--driver", options->driver, "Where it runs (default: local)")->type_name("DRIVER");
   add_timeout_option(*command, options->timeout);
   command->callback([options] { up(*options); });

@@ -24,9 +24,10 @@ struct Launch {
   std::shared_ptr<const recipe::Manifest> manifest;
   recipe::Size size;
   std::map<std::string, std::string> environment;
-  std::filesystem::path folder;  ///< its own: made and removed by the driver
-  std::filesystem::path socket;  ///< place for its control socket
-  std::filesystem::path log;     ///< its serial console; outlives it
+  std::filesystem::path secrets;  ///< folder of files, one for each secret; empty: there are none
+  std::filesystem::path folder;   ///< its own: made and removed by the driver
+  std::filesystem::path socket;   ///< place for its control socket
+  std::filesystem::path log;      ///< its serial console; outlives it
 };
 
 /// A running machine; what must be kept to find it again.

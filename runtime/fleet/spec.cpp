@@ -39,6 +39,19 @@ std::uint64_t read_memory(Fields& fields) {
   return bytes;
 }
 
+std::map<std::string, fs::path> read_secrets(Fields fields, const json& names, const fs::path& folder) {
+  std::map<std::string, fs::path> secrets;
+  for (const auto& item : names.items()) {
+    const std::string& name = item.key();
+    about(fields, name, [&] { vmimage::recipe::check_secret_name(name); });
+    const std::string file = fields.string(name);
+    if (file.empty())
+      fields.fail(name, "is empty", "give the path of a file");
+    secrets[name] = (folder / file).lexically_normal();
+  }
+  return secrets;
+}
+
 }  // namespace
 
 Spec parse_spec(const std::string& text, const std::string& where, const fs::path& folder) {
@@ -58,12 +71,15 @@ Spec parse_spec(const std::string& text, const std::string& where, const fs::pat
   spec.image = (folder / image).lexically_normal();
   spec.count = static_cast<int>(fields.integer("count", 0, kMaximumCount, 1));
   spec.environment = vmimage::recipe::read_environment(fields);
+  if (fields.has("secrets"))
+    spec.secrets = read_secrets(fields.object("secrets"), fields.value("secrets"), folder);
   if (fields.has("port"))
     spec.port = static_cast<std::uint16_t>(fields.integer("port", 1, 65535));
   if (fields.has("cpus"))
     spec.cpus = static_cast<int>(fields.integer("cpus", 1, 1024));
   if (fields.has("memory"))
     spec.memory = read_memory(fields);
+  spec.overcommit = fields.boolean("overcommit", false);
   spec.driver = fields.string("driver", spec.driver);
   if (spec.driver != "local")
     fields.fail("driver", fmt::format("'{}' is no known driver", spec.driver), "known is: local");
@@ -72,11 +88,10 @@ Spec parse_spec(const std::string& text, const std::string& where, const fs::pat
 }
 
 std::string to_json(const Spec& spec) {
-  json document{{"version", kSpecVersion},
-                {"image", spec.image.string()},
-                {"count", spec.count},
-                {"environment", spec.environment},
-                {"driver", spec.driver}};
+  json document{{"version", kSpecVersion},         {"image", spec.image.string()},  {"count", spec.count},
+                {"environment", spec.environment}, {"overcommit", spec.overcommit}, {"driver", spec.driver}};
+  for (const auto& [name, file] : spec.secrets)
+    document["secrets"][name] = file.string();
   if (!spec.name.empty())
     document["name"] = spec.name;
   if (spec.port)

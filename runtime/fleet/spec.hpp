@@ -21,9 +21,11 @@ struct Spec {
   std::filesystem::path image;  ///< absolute once parsed
   int count = 1;
   std::map<std::string, std::string> environment = {};
-  std::uint16_t port = 0;                    ///< of the fleet's address; 0: a free one
-  std::optional<int> cpus = {};              ///< absent: what the image asks for
-  std::optional<std::uint64_t> memory = {};  ///< bytes; absent: what the image asks for
+  std::map<std::string, std::filesystem::path> secrets = {};  ///< name → file, absolute once parsed
+  std::uint16_t port = 0;                                     ///< of the fleet's address; 0: a free one
+  std::optional<int> cpus = {};                               ///< absent: what the image asks for
+  std::optional<std::uint64_t> memory = {};                   ///< bytes; absent: what the image asks for
+  bool overcommit = false;  ///< its instances may have more memory together than the machine
   std::string driver = "local";
   bool operator==(const Spec&) const = default;
 };

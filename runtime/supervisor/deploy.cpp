@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "supervisor/engine.hpp"
+#include "supervisor/secrets.hpp"
 #include "support/error.hpp"
 #include "support/file.hpp"
 
@@ -25,7 +26,8 @@ std::string folder_name(const std::string& digest) {
 
 Engine::Change Engine::apply(const fleet::Spec& spec, const std::string& manifest) {
   const auto parsed = recipe::parse_manifest(manifest, spec.image.string());
-  Deployment wanted{spec, folder_name(parsed.digest), state_.current ? state_.current->restarts : 0};
+  Deployment wanted{spec, folder_name(parsed.digest), state_.current ? state_.current->restarts : 0,
+                    keep_secrets(place_, spec.secrets)};
   Change change{.changed = !state_.current || !(wanted == *state_.current),
                 .was_stopped = state_.current && state_.mode != Mode::Running};
   if (change.changed || change.was_stopped) {
@@ -64,6 +66,7 @@ void Engine::scale(int count) {
 }
 
 void Engine::restart() {
+  reread_secrets();
   ++state_.current->restarts;
   state_.backoff = {};
   note("changed", "", "all instances are to be replaced");
@@ -104,6 +107,25 @@ void Engine::drop_unused_images() const {
     if (!used)
       fs::remove_all(entry.path(), ignored);
   }
+}
+
+/// Whoever restarts a fleet may have changed what is in the files; or removed them, once the fleet had read
+/// them.
+void Engine::reread_secrets() {
+  try {
+    state_.current->secrets = keep_secrets(place_, state_.current->spec.secrets);
+  } catch (const support::Error& error) {
+    note("secrets", "", fmt::format("they stay as they were: {}", error.what()));
+  }
+}
+
+void Engine::drop_unused_secrets() const {
+  std::set<std::string> used;
+  for (const auto* deployment : {&state_.current, &state_.previous})
+    if (*deployment)
+      used.insert((*deployment)->secrets);
+  used.erase("");
+  drop_secrets_but(place_, used);
 }
 
 void Engine::trim_logs() const {

@@ -191,6 +191,7 @@ void Engine::forget(const std::string& id) {
   std::erase_if(state_.instances, [&](const Record& record) { return record.id == id; });
   trim_logs();
   drop_unused_images();
+  drop_unused_secrets();
 }
 
 driver::Launch Engine::launch_of(const Record& record) {
@@ -199,6 +200,7 @@ driver::Launch Engine::launch_of(const Record& record) {
           .manifest = manifest_of(record.digest),
           .size = record.size,
           .environment = state_.current->spec.environment,
+          .secrets = state_.current->secrets.empty() ? fs::path() : place_.secrets(state_.current->secrets),
           .folder = place_.instance(record.id),
           .socket = place_.monitor(record.id),
           .log = place_.log(record.id)};

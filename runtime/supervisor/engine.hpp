@@ -59,6 +59,8 @@ class Engine {
   void serve(const Deployment& deployment);
   void store_image(const fleet::Spec& spec, const recipe::Manifest& manifest, const std::string& text);
   void drop_unused_images() const;
+  void reread_secrets();
+  void drop_unused_secrets() const;
   void trim_logs() const;
   void save();
   void note(const std::string& event, const std::string& instance, const std::string& text) const;

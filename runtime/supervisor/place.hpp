@@ -21,6 +21,7 @@ struct Place {
   fs::path log(const std::string& id) const { return logs() / (id + ".log"); }
   fs::path instance(const std::string& id) const { return root / "instances" / id; }
   fs::path image(const std::string& digest) const { return root / "images" / digest; }
+  fs::path secrets(const std::string& digest) const { return root / "secrets" / digest; }
   fs::path control() const { return sockets / "control"; }
   fs::path balancer() const { return sockets / "balancer"; }
   fs::path monitor(const std::string& id) const;  ///< the QMP socket

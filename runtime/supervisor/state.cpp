@@ -18,12 +18,13 @@ constexpr std::array<const char*, 3> kModes{"running", "stopped", "removing"};
 json deployment_json(const Deployment& deployment) {
   return {{"spec", json::parse(fleet::to_json(deployment.spec))},
           {"digest", deployment.digest},
-          {"restarts", deployment.restarts}};
+          {"restarts", deployment.restarts},
+          {"secrets", deployment.secrets}};
 }
 
 Deployment parse_deployment(const json& document, const std::string& where) {
   return {fleet::parse_spec(document.at("spec").dump(), where, "/"), document.at("digest"),
-          document.at("restarts")};
+          document.at("restarts"), document.value("secrets", "")};
 }
 
 json running_json(const driver::Running& running) {
@@ -122,6 +123,8 @@ std::string Deployment::generation() const {
   all.add(spec.cpus ? std::to_string(*spec.cpus) : "").add(spec.memory ? std::to_string(*spec.memory) : "");
   for (const auto& [key, value] : spec.environment)
     all.add(key).add(value);
+  if (!secrets.empty())
+    all.add(secrets);
   return all.hex().substr(0, 16);
 }
 

@@ -24,6 +24,7 @@ struct Deployment {
   fleet::Spec spec;
   std::string digest;  ///< of the image, without its prefix: the name of its folder
   int restarts = 0;
+  std::string secrets = {};  ///< digest of their contents: the name of their folder; empty: there are none
   bool operator==(const Deployment&) const = default;
 
   /// Equal for two that make the same instances.

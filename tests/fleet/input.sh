@@ -38,6 +38,22 @@ expect 2 'known is: local' vmfleet up "$image" --driver cloud
 expect 2 'invalid size' vmfleet up "$image" --memory much
 expect 2 '64M' vmfleet up "$image" --memory 1M
 expect 2 'no number of instances' vmfleet scale many
+printf 'A=1\nB\n' >"$work/settings"
+expect 2 "settings: line 2: 'B' is no setting" vmfleet up "$image" --env-file "$work/settings"
+expect 2 "failed to open '$work/none'" vmfleet up "$image" --env-file "$work/none"
+expect 2 'NAME=FILE' vmfleet up "$image" --secret db
+expect 2 "'../db' is no name of a secret" vmfleet up "$image" --secret "../db=$work/settings"
+expect 2 "secret 'db' from '$work/none': No such file" vmfleet up "$image" --secret "db=$work/none"
+expect 2 "secret 'db' from '$work': it is no regular file" vmfleet up "$image" --secret "db=$work"
+truncate -s 65537 "$work/large"
+expect 2 "secret 'db' from '$work/large': it has more than 64 KiB" vmfleet up "$image" --secret "db=$work/large"
+
+say "more memory than there is"
+expect 2 "'service' asks for more memory than there is: 100 × 1 TiB is 100 TiB" vmfleet up "$image" --count 100 --memory 1T
+grep -q -- --overcommit "$work/err" || fail "it does not say what to do: $(cat "$work/err")"
+vmfleet up "$image" --name large --count 0 --memory 1T
+expect 2 "'large' asks for more memory than there is: 2 × 1 TiB" vmfleet scale large 2
+vmfleet down large
 expect 2 '' vmfleet
 expect 2 'unknown command' vmfleet nonsense
 
@@ -49,6 +65,10 @@ spec "{\"version\": 2, \"image\": \"$image\"}"
 expect 2 'version 2' vmfleet up "$work/spec.json"
 spec "{\"version\": 1, \"image\": \"$image\", \"count\": "
 expect 2 'spec.json: line 1' vmfleet up "$work/spec.json"
+spec "{\"version\": 1, \"image\": \"$image\", \"count\": 2, \"memory\": \"500G\"}"
+expect 2 '2 × 500 GiB is 1000 GiB' vmfleet up "$work/spec.json"
+spec "{\"version\": 1, \"image\": \"$image\", \"secrets\": {\"db\": \"beside\"}}"
+expect 2 "secret 'db' from '$work/beside'" vmfleet up "$work/spec.json"
 spec '{"version": 1, "image": "absent.qcow2"}'
 expect 2 'absent.qcow2' vmfleet up "$work/spec.json"
 

@@ -1,6 +1,8 @@
 // A service that does what its settings say, for the tests of fleets.
 //   GET /             <host name>
 //   GET /env/<name>   the value of an environment variable
+//   GET /secret/<name>  what is in that file of $CREDENTIALS_DIRECTORY
+//   GET /credentials  that folder, with the modes and owners of all in it, and the service's own user
 //   GET /slow         <host name>, after two seconds
 //   GET /healthz      HEALTH in the environment: the status that it answers with (default 200)
 // CRASH in the environment: says so and ends at once. It also answers every connection to port 9090 with a
@@ -8,12 +10,18 @@
 
 #include <httplib.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <iostream>
+#include <iterator>
+#include <set>
+#include <sstream>
 #include <string>
 #include <thread>
 
@@ -27,6 +35,27 @@ std::string host_name() {
 std::string setting(const std::string& name) {
   const char* value = std::getenv(name.c_str());
   return value ? value : "";
+}
+
+/// "500 998 ." and a line for each file.
+std::string list_credentials() {
+  namespace fs = std::filesystem;
+  const fs::path folder = setting("CREDENTIALS_DIRECTORY");
+  std::ostringstream text;
+  text << folder.string() << " of " << geteuid() << "\n";
+  const auto tell = [&](const fs::path& path, const std::string& name) {
+    struct stat status {};
+    if (stat(path.c_str(), &status) == 0)
+      text << std::oct << (status.st_mode & 07777) << std::dec << " " << status.st_uid << " " << name
+           << (access(path.c_str(), R_OK) == 0 ? "" : " (unreadable)") << "\n";
+  };
+  tell(folder, ".");
+  std::set<std::string> names;
+  for (const auto& entry : fs::directory_iterator(folder))
+    names.insert(entry.path().filename());
+  for (const auto& name : names)
+    tell(folder / name, name);
+  return text.str();
 }
 
 /// Port 9090: another protocol than HTTP.
@@ -62,6 +91,14 @@ int main() {
   });
   server.Get(R"(/env/(\w+))", [](const httplib::Request& request, httplib::Response& response) {
     response.set_content(setting(request.matches[1].str()) + "\n", "text/plain");
+  });
+  server.Get(R"(/secret/([\w.-]+))", [](const httplib::Request& request, httplib::Response& response) {
+    std::ifstream file(setting("CREDENTIALS_DIRECTORY") + "/" + request.matches[1].str(), std::ios::binary);
+    response.status = file ? 200 : 404;
+    response.set_content({std::istreambuf_iterator<char>(file), {}}, "application/octet-stream");
+  });
+  server.Get("/credentials", [](const httplib::Request&, httplib::Response& response) {
+    response.set_content(list_credentials(), "text/plain");
   });
   server.Get("/healthz", [](const httplib::Request&, httplib::Response& response) {
     response.status = setting("HEALTH").empty() ? 200 : std::atoi(setting("HEALTH").c_str());

@@ -255,6 +255,40 @@ TEST_F(FleetEngine, ARolloutEndsWithTheNewOnesOnly) {
   EXPECT_EQ("v", driver.known.at("hello-6").environment.at("K"));
 }
 
+TEST_F(FleetEngine, AChangedSecretReplacesAllAndTheOldOneGoes) {
+  const auto file = folder.path() / "secret";
+  vmimage::support::write_file_atomic(file, "one");
+  spec.secrets["db"] = file;
+  up();
+  EXPECT_EQ("one", vmimage::support::read_file(driver.known.at("hello-1").secrets / "db"));
+  EXPECT_FALSE(engine->apply(spec, recipe::to_json(manifest())).changed);
+  vmimage::support::write_file_atomic(file, "two");
+  EXPECT_TRUE(engine->apply(spec, recipe::to_json(manifest())).changed);
+  EXPECT_EQ(std::string::npos, vmimage::support::read_file(place.state()).find("two"));
+  for (int i = 0; i < 40 && !engine->status().settled; ++i)
+    ticks(1);
+  EXPECT_EQ((Ids{"hello-4", "hello-5", "hello-6"}), ids());
+  EXPECT_EQ("two", vmimage::support::read_file(driver.known.at("hello-4").secrets / "db"));
+}
+
+TEST_F(FleetEngine, ARestartReadsSecretsAgainWhereTheyStillAre) {
+  const auto file = folder.path() / "secret";
+  vmimage::support::write_file_atomic(file, "one");
+  spec.secrets["db"] = file;
+  spec.count = 1;
+  up();
+  const auto restart = [&] {
+    engine->restart();
+    for (int i = 0; i < 40 && (i == 0 || !engine->status().settled); ++i)
+      ticks(1);
+    return vmimage::support::read_file(driver.known.at(ids().at(0)).secrets / "db");
+  };
+  vmimage::support::write_file_atomic(file, "two");
+  EXPECT_EQ("two", restart());
+  std::filesystem::remove(file);
+  EXPECT_EQ("two", restart());
+}
+
 TEST_F(FleetEngine, TheSameAgainChangesNothing) {
   up();
   EXPECT_FALSE(engine->apply(spec, recipe::to_json(manifest())).changed);

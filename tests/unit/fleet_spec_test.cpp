@@ -79,9 +79,12 @@ TEST(FleetSpec, EverythingIsRead) {
   EXPECT_EQ("/build/orders-vm.qcow2", spec.image);
   EXPECT_EQ(100, spec.count);
   EXPECT_EQ("a=b \"c\" ü", spec.environment.at("_x1"));
+  EXPECT_EQ("/folder/secrets/db", spec.secrets.at("db-password"));
+  EXPECT_EQ("/etc/orders/tls.key", spec.secrets.at("tls.key"));
   EXPECT_EQ(8080, spec.port);
   EXPECT_EQ(2, spec.cpus);
   EXPECT_EQ(1536ull << 20, spec.memory);
+  EXPECT_TRUE(spec.overcommit);
 }
 
 TEST(FleetSpec, WhatIsWrittenIsReadAgain) {

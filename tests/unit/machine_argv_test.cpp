@@ -94,6 +94,15 @@ TEST(MachineArgv, WholeCommandLine) {
   EXPECT_EQ(qemu_argv(example()), expected);
 }
 
+TEST(MachineArgv, SecretsAreFilesAndNeverWords) {
+  Machine machine = example();
+  EXPECT_FALSE(has(qemu_argv(machine), "-global", "fw_cfg_io.x-file-slots=128"));
+  machine.secrets = {{"db", "/run/orders/secrets/db"}};
+  const Words argv = qemu_argv(machine);
+  EXPECT_TRUE(has(argv, "-fw_cfg", "name=opt/vmimage/secret/db,file=/run/orders/secrets/db"));
+  EXPECT_TRUE(has(argv, "-global", "fw_cfg_io.x-file-slots=128"));
+}
+
 TEST(MachineArgv, UncompressedKernelWhereItHasRoom) {
   Machine machine = example();
   machine.kernel->plain = "/cache/plain-kernel";

@@ -270,6 +270,33 @@ TEST(BusyboxScript, SettingsOfADeploymentOverride) {
   EXPECT_TRUE(contains(output, std::string("LAST=without a line break") + '\0'));
 }
 
+TEST(BusyboxScript, SecretsAreFilesOfTheServiceOnly) {
+  recipe::Recipe recipe = orders();
+  recipe.user = support::run_checked({.argv = {"id", "-un"}});
+  recipe.user.pop_back();
+  recipe.command = {"sh", "-c", "cd \"$CREDENTIALS_DIRECTORY\"; pwd; stat -c '%a %n' . *; cat db"};
+  std::string output;
+  {
+    const TempDir folder;
+    std::filesystem::create_directories(folder.path() / "secrets");
+    support::write_file_atomic(folder.path() / "secrets/db", "geheim");
+    support::write_file_atomic(folder.path() / "secrets/key", "");
+    std::string text = busybox_script(recipe, "/bin/sh");
+    text = replaced(text, "/run/vmimage", folder.path().string());
+    text = replaced(text, "/run/credentials", (folder.path() / "credentials").string());
+    text = replaced(text, "/dev/console", (folder.path() / "console").string());
+    text = replaced(text, "/var/lib/orders", folder.path().string());
+    text = std::regex_replace(text, std::regex("exec setpriv .*su .*-s /bin/sh [^ ]+ -c"), "exec /bin/sh -c");
+    support::write_file_atomic(folder.path() / "service", text, 0755);
+    for (int start = 0; start < 2; ++start)  // it may be started again
+      run({.argv = {"/bin/sh", folder.path() / "service"}});
+    output = replaced(support::read_file(folder.path() / "console"), folder.path().string(), "");
+    std::filesystem::permissions(folder.path() / "credentials/orders.service",
+                                 std::filesystem::perms::owner_all);
+  }
+  EXPECT_TRUE(contains(output, "/credentials/orders.service\n500 .\n400 db\n400 key\ngeheim")) << output;
+}
+
 TEST(GuestFiles, ScriptsAreShellScripts) {
   const TempDir folder;
   for (const char* name : {"initrd-init", "settings", "debian-settings", "minimal-start", "minimal-stop",
@@ -288,8 +315,11 @@ void run_debian_settings(const std::filesystem::path& folder) {
   std::string script = replaced(std::string(guest::file("debian-settings")), "/run/vmimage", folder.string());
   script = replaced(script, ". /usr/lib/vmimage/settings", ":");
   script = replaced(script, "/sys/", (folder / "sys").string() + "/");
-  support::write_file_atomic(folder / "modprobe",
-                             "#!/bin/sh\necho \"$*\" >>" + (folder / "loaded").string() + "\n", 0755);
+  script = replaced(script, "/etc/systemd/system/", (folder / "units").string() + "/");
+  script = replaced(script, "/run/systemd/system/", (folder / "run-units").string() + "/");
+  for (const char* program : {"modprobe", "systemctl"})
+    support::write_file_atomic(folder / program,
+                               "#!/bin/sh\necho \"$*\" >>" + (folder / "loaded").string() + "\n", 0755);
   support::write_file_atomic(folder / "script", script);
   run_checked({.argv = {"sh", "-e", folder / "script"},
                .environment = {{"PATH", folder.string() + ":/usr/bin:/bin"}}});
@@ -305,6 +335,26 @@ TEST(GuestFiles, SettingsAreQuotedForSystemd) {
   run_debian_settings(folder.path());
   EXPECT_EQ("", support::read_file(folder.path() / "environment.systemd"));
   EXPECT_FALSE(std::filesystem::exists(folder.path() / "loaded"));
+}
+
+TEST(GuestFiles, SecretsBecomeCredentialsOfTheUnitsThatGetTheSettings) {
+  const TempDir folder;
+  const auto units = folder.path() / "units";
+  std::filesystem::create_directories(units);
+  std::filesystem::create_directories(folder.path() / "secrets");
+  support::write_file_atomic(folder.path() / "environment", "");
+  support::write_file_atomic(units / "orders.service",
+                             "EnvironmentFile=-" + (folder.path() / "environment.systemd").string() + "\n");
+  support::write_file_atomic(units / "other.service", "EnvironmentFile=/etc/default/other\n");
+  support::write_file_atomic(folder.path() / "secrets/db", "x");
+  support::write_file_atomic(folder.path() / "secrets/tls.key", "y");
+  run_debian_settings(folder.path());
+  const std::string secrets = (folder.path() / "secrets").string();
+  EXPECT_EQ(
+      "[Service]\nLoadCredential=db:" + secrets + "/db\nLoadCredential=tls.key:" + secrets + "/tls.key\n",
+      support::read_file(folder.path() / "run-units/orders.service.d/vmimage-secrets.conf"));
+  EXPECT_FALSE(std::filesystem::exists(folder.path() / "run-units/other.service.d"));
+  EXPECT_EQ("daemon-reload\n", support::read_file(folder.path() / "loaded"));
 }
 
 TEST(GuestFiles, DriversOfNetworkCardsOnly) {

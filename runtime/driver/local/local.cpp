@@ -51,6 +51,20 @@ void make_overlay(const Launch& launch) {
                                  "-b", launch.image, launch.folder / "disk.qcow2"}});
 }
 
+/// Copies of the secrets, for this machine alone; they are there until QEMU has read them.
+fs::path secrets_of(const Launch& launch) {
+  return launch.folder / "secrets";
+}
+
+void write_secrets(const Launch& launch) {
+  if (launch.secrets.empty())
+    return;
+  fs::create_directory(secrets_of(launch));
+  for (const auto& entry : fs::directory_iterator(launch.secrets))
+    support::write_file_atomic(secrets_of(launch) / entry.path().filename(), support::read_file(entry.path()),
+                               0600);
+}
+
 /// Waits for QEMU's monitor and asks where the guest's ports are. Until then QEMU may end with a complaint.
 Running wait_for_monitor(const Launch& launch, const ProcessId& process) {
   const auto until = std::chrono::steady_clock::now() + kMonitorLimit;
@@ -60,6 +74,7 @@ Running wait_for_monitor(const Launch& launch, const ProcessId& process) {
       throw failure(fmt::format("failed to start {}: {}", launch.id, last_words(launch.folder / "qemu.log")));
     try {
       machine::Qmp qmp(launch.socket, std::chrono::milliseconds(500));
+      fs::remove_all(secrets_of(launch));
       for (const auto& port : launch.manifest->ports)
         if (port.protocol == recipe::Protocol::Tcp)
           running.ports[port.number] = machine::forwarded_port(qmp, port);
@@ -77,6 +92,7 @@ Running launch_machine(const Launch& launch) {
   fs::remove(launch.socket);
   fs::create_directories(launch.log.parent_path());
   support::write_file_atomic(launch.folder / "settings", recipe::settings_text(launch.environment), 0600);
+  write_secrets(launch);
   make_overlay(launch);
   const pid_t pid = support::start_detached(command_line(launch), launch.folder / "qemu.log");
   const auto process = identify(pid);
@@ -119,6 +135,9 @@ std::vector<std::string> command_line(const Launch& launch) {
   vm.qmp_socket = launch.socket;
   vm.serial_log = launch.log;
   vm.settings = launch.folder / "settings";
+  if (!launch.secrets.empty())
+    for (const auto& entry : fs::directory_iterator(launch.secrets))
+      vm.secrets[entry.path().filename()] = secrets_of(launch) / entry.path().filename();
   for (const auto& port : launch.manifest->ports)
     if (port.protocol == recipe::Protocol::Tcp)
       vm.forwards.push_back({port, "127.0.0.1", 0});

@@ -1,0 +1,57 @@
+#include "command/memory.hpp"
+
+#include "driver/local/process.hpp"
+#include "fleet/memory.hpp"
+#include "recipe/manifest.hpp"
+#include "supervisor/place.hpp"
+#include "supervisor/state.hpp"
+#include "support/file.hpp"
+
+namespace vmfleet::command {
+
+namespace fs = std::filesystem;
+namespace recipe = vmimage::recipe;
+namespace support = vmimage::support;
+using supervisor::FleetState;
+
+namespace {
+
+std::uint64_t available() {
+  return fleet::available_memory(support::read_file("/proc/meminfo"));
+}
+
+/// What the fleet's instances have now.
+std::uint64_t had_by(const FleetState& state) {
+  std::uint64_t bytes = 0;
+  for (const auto& record : state.instances)
+    if (record.running && driver::is_alive({record.running->pid, record.running->start_time}))
+      bytes += driver::use_of(record.running->pid).memory;
+  return bytes;
+}
+
+FleetState state_of(const supervisor::Place& place) {
+  std::error_code problem;
+  if (!fs::exists(place.state(), problem))
+    return {};
+  return supervisor::parse_state(support::read_file(place.state()), place.state().string());
+}
+
+}  // namespace
+
+void require_memory(const fleet::Spec& spec, const recipe::Size& image) {
+  const auto state = state_of(supervisor::locate(spec.name));
+  fleet::require_memory(spec, spec.count, fleet::instance_size(spec, image), available(), had_by(state));
+}
+
+void require_memory(const std::string& name, int count) {
+  const auto place = supervisor::locate(name);
+  const auto state = state_of(place);
+  if (!state.current)
+    return;
+  const fs::path file = place.image(state.current->digest) / "manifest.json";
+  const auto manifest = recipe::parse_manifest(support::read_file(file), file.string());
+  fleet::require_memory(state.current->spec, count, fleet::instance_size(state.current->spec, manifest.size),
+                        available(), had_by(state));
+}
+
+}  // namespace vmfleet::command
