@@ -45,6 +45,7 @@ struct Look {
   std::string problem;  ///< why it is gone, where that is known
   std::uint64_t memory = 0;
   double cpu_seconds = 0;
+  std::string confinement = {};  ///< what keeps it from the rest of the machine that it runs on
 };
 
 class Driver {

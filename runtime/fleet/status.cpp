@@ -46,7 +46,8 @@ json instance_json(const InstanceStatus& one) {
           {"current", one.current},
           {"pid", one.pid ? json(one.pid) : json(nullptr)},
           {"memory", one.memory},
-          {"cpu_seconds", one.cpu_seconds}};
+          {"cpu_seconds", one.cpu_seconds},
+          {"confinement", one.confinement}};
 }
 
 InstanceStatus parse_instance(const json& document) {
@@ -60,6 +61,7 @@ InstanceStatus parse_instance(const json& document) {
   one.pid = document.at("pid").is_null() ? 0 : document.at("pid").get<int>();
   one.memory = document.at("memory");
   one.cpu_seconds = document.at("cpu_seconds");
+  one.confinement = document.value("confinement", "");
   return one;
 }
 

@@ -22,6 +22,7 @@ struct InstanceStatus {
   int pid = 0;                  ///< 0: no machine runs
   std::uint64_t memory = 0;     ///< bytes of the host's memory in use
   double cpu_seconds = 0;
+  std::string confinement = {};  ///< what keeps its machine from the rest of the host
 };
 
 struct Status {

@@ -90,9 +90,16 @@ void Engine::store_image(const fleet::Spec& spec, const recipe::Manifest& manife
   fs::create_directories(folder);
   fs::remove(folder / "disk");
   std::error_code refused;
-  fs::create_hard_link(spec.image, folder / "disk", refused);
-  if (refused)
+  // Machines that root starts are not root's: what only root can read is copied, in a folder that only root
+  // can enter.
+  const bool closed =
+      ::geteuid() == 0 && (fs::status(spec.image).permissions() & fs::perms::others_read) == fs::perms::none;
+  if (!closed)
+    fs::create_hard_link(spec.image, folder / "disk", refused);
+  if (refused || closed)
     support::copy_sparse(spec.image, folder / "disk");
+  if (closed)
+    fs::permissions(folder / "disk", fs::perms::others_read, fs::perm_options::add);
   support::write_file_atomic(folder / "manifest.json", text);
 }
 
@@ -175,6 +182,7 @@ fleet::Status Engine::status() {
       one.pid = look.running.pid;
       one.memory = look.memory;
       one.cpu_seconds = look.cpu_seconds;
+      one.confinement = look.confinement;
       const auto port = look.running.ports.find(main_port(*manifest_of(record.digest)));
       if (port != look.running.ports.end())
         one.address = fmt::format("127.0.0.1:{}", port->second);

@@ -54,7 +54,7 @@ fs::path noted_sockets(const fs::path& root) {
 }  // namespace
 
 fs::path Place::monitor(const std::string& id) const {
-  return sockets / (id.substr(id.rfind('-') + 1) + ".qmp");
+  return sockets / id.substr(id.rfind('-') + 1) / "qmp";
 }
 
 fs::path fleets_folder() {

@@ -6,6 +6,7 @@
 
 #include <thread>
 
+#include "driver/local/isolation.hpp"
 #include "driver/local/process.hpp"
 #include "inspect/image.hpp"
 #include "machine/accelerator.hpp"
@@ -86,30 +87,6 @@ Running wait_for_monitor(const Launch& launch, const ProcessId& process) {
   }
 }
 
-Running launch_machine(const Launch& launch) {
-  fs::remove_all(launch.folder);
-  fs::create_directories(launch.folder);
-  fs::remove(launch.socket);
-  fs::create_directories(launch.log.parent_path());
-  support::write_file_atomic(launch.folder / "settings", recipe::settings_text(launch.environment), 0600);
-  write_secrets(launch);
-  make_overlay(launch);
-  const pid_t pid = support::start_detached(command_line(launch), launch.folder / "qemu.log");
-  const auto process = identify(pid);
-  if (!process)
-    throw failure(fmt::format("failed to start {}: {}", launch.id, last_words(launch.folder / "qemu.log")));
-  try {
-    return wait_for_monitor(launch, *process);
-  } catch (...) {
-    send_signal(*process, SIGKILL);
-    throw;
-  }
-}
-
-ProcessId process_of(const Running& running) {
-  return {running.pid, running.start_time};
-}
-
 /// What the machine starts with, as the image needs it: its kernel, or firmware that finds a boot loader.
 void set_firmware(machine::Machine& vm, const Launch& launch) {
   vm.firmware = machine::choose_firmware({}, launch.manifest->boot);
@@ -123,9 +100,7 @@ void set_firmware(machine::Machine& vm, const Launch& launch) {
   }
 }
 
-}  // namespace
-
-std::vector<std::string> command_line(const Launch& launch) {
+machine::Machine describe(const Launch& launch) {
   machine::Machine vm;
   vm.name = launch.id;
   vm.disk = launch.folder / "disk.qcow2";
@@ -141,11 +116,45 @@ std::vector<std::string> command_line(const Launch& launch) {
   for (const auto& port : launch.manifest->ports)
     if (port.protocol == recipe::Protocol::Tcp)
       vm.forwards.push_back({port, "127.0.0.1", 0});
+  return vm;
+}
+
+std::vector<std::string> command_line(const machine::Machine& vm, const fs::path& folder) {
   auto argv = machine::qemu_argv(vm);
   // By this word its process is found again when nobody had time to note its pid.
-  argv.insert(argv.end(), {"-pidfile", launch.folder / "pid"});
+  argv.insert(argv.end(), {"-pidfile", folder / "pid"});
   return argv;
 }
+
+Running launch_machine(const Launch& launch) {
+  fs::remove_all(launch.folder);
+  fs::create_directories(launch.folder);
+  fs::create_directories(launch.socket.parent_path());
+  fs::permissions(launch.socket.parent_path(), fs::perms::owner_all);
+  fs::remove(launch.socket);
+  fs::create_directories(launch.log.parent_path());
+  support::write_file_atomic(launch.folder / "settings", recipe::settings_text(launch.environment), 0600);
+  write_secrets(launch);
+  make_overlay(launch);
+  const auto vm = describe(launch);
+  const pid_t pid = support::start_detached(isolated(launch, vm, command_line(vm, launch.folder)),
+                                            launch.folder / "qemu.log");
+  const auto process = identify(pid);
+  if (!process)
+    throw failure(fmt::format("failed to start {}: {}", launch.id, last_words(launch.folder / "qemu.log")));
+  try {
+    return wait_for_monitor(launch, *process);
+  } catch (...) {
+    send_signal(*process, SIGKILL);
+    throw;
+  }
+}
+
+ProcessId process_of(const Running& running) {
+  return {running.pid, running.start_time};
+}
+
+}  // namespace
 
 LocalDriver::~LocalDriver() {
   for (auto& [id, entry] : entries_)
@@ -202,7 +211,8 @@ Look LocalDriver::look(const std::string& id) {
           .running = entry.running,
           .problem = {},
           .memory = use.memory,
-          .cpu_seconds = use.cpu_seconds};
+          .cpu_seconds = use.cpu_seconds,
+          .confinement = confinement_of(entry.running.pid)};
 }
 
 void LocalDriver::power_off(const std::string& id) {
@@ -233,7 +243,7 @@ void LocalDriver::discard(const std::string& id) {
     return;
   std::error_code ignored;
   fs::remove_all(found->second.launch.folder, ignored);
-  fs::remove(found->second.launch.socket, ignored);
+  fs::remove_all(found->second.launch.socket.parent_path(), ignored);
   entries_.erase(found);
 }
 

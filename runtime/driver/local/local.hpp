@@ -31,7 +31,4 @@ class LocalDriver : public Driver {
   std::map<std::string, Entry> entries_;
 };
 
-/// The command line of an instance; the overlay and the settings are in its folder.
-std::vector<std::string> command_line(const Launch& launch);
-
 }  // namespace vmfleet::driver
