@@ -19,7 +19,7 @@ _vmfleet() {
     words="up status list scale logs events restart stop start down --help --version"
   else
     case $command in
-      up) words="--count --name --env --env-file --secret --port --cpus --memory --overcommit --driver --timeout --help" ;;
+      up) words="--count --name --env --env-file --secret --port --cpus --memory --overcommit --host-loopback --driver --timeout --help" ;;
       status) words="--json --watch --help" ;;
       list) words="--json --help" ;;
       scale | restart | start) words="--timeout --help" ;;

@@ -37,6 +37,7 @@ struct Options {
   std::optional<int> cpus;
   std::string memory;
   bool overcommit = false;
+  bool host_loopback = false;
   std::string driver;
   int timeout = kDefaultTimeout;
 };
@@ -78,6 +79,7 @@ void overlay(fleet::Spec& spec, const Options& options) {
     spec.cpus = *options.cpus;
   if (!options.memory.empty())
     spec.memory = recipe::parse_size(options.memory);
+  spec.network.host_loopback |= options.host_loopback;
   spec.overcommit |= options.overcommit;
   if (!options.driver.empty())
     spec.driver = options.driver;
@@ -205,6 +207,8 @@ void add_up(CLI::App& app) {
       ->type_name("SIZE");
   command->add_flag("--overcommit", options->overcommit,
                     "Even if the instances together ask for more memory than this machine has");
+  command->add_flag("--host-loopback", options->host_loopback,
+                    "Instances reach services on this machine's loopback network, as 10.0.2.2");
   command->add_option("--driver", options->driver, "Where it runs (default: local)")->type_name("DRIVER");
   add_timeout_option(*command, options->timeout);
   command->callback([options] { up(*options); });

@@ -25,9 +25,11 @@ struct Launch {
   recipe::Size size;
   std::map<std::string, std::string> environment;
   std::filesystem::path secrets;  ///< folder of files, one for each secret; empty: there are none
-  std::filesystem::path folder;   ///< its own: made and removed by the driver
-  std::filesystem::path socket;   ///< place for its control socket
-  std::filesystem::path log;      ///< its serial console; outlives it
+  bool host_loopback =
+      false;  ///< it may reach services on the loopback network of the machine that it runs on
+  std::filesystem::path folder;  ///< its own: made and removed by the driver
+  std::filesystem::path socket;  ///< place for its control socket
+  std::filesystem::path log;     ///< its serial console; outlives it
 };
 
 /// A running machine; what must be kept to find it again.

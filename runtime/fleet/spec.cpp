@@ -52,6 +52,12 @@ std::map<std::string, fs::path> read_secrets(Fields fields, const json& names, c
   return secrets;
 }
 
+Network read_network(Fields fields) {
+  Network network{.host_loopback = fields.boolean("host_loopback", false)};
+  fields.finish();
+  return network;
+}
+
 }  // namespace
 
 Spec parse_spec(const std::string& text, const std::string& where, const fs::path& folder) {
@@ -79,6 +85,8 @@ Spec parse_spec(const std::string& text, const std::string& where, const fs::pat
     spec.cpus = static_cast<int>(fields.integer("cpus", 1, 1024));
   if (fields.has("memory"))
     spec.memory = read_memory(fields);
+  if (fields.has("network"))
+    spec.network = read_network(fields.object("network"));
   spec.overcommit = fields.boolean("overcommit", false);
   spec.driver = fields.string("driver", spec.driver);
   if (spec.driver != "local")
@@ -90,6 +98,7 @@ Spec parse_spec(const std::string& text, const std::string& where, const fs::pat
 std::string to_json(const Spec& spec) {
   json document{{"version", kSpecVersion},         {"image", spec.image.string()},  {"count", spec.count},
                 {"environment", spec.environment}, {"overcommit", spec.overcommit}, {"driver", spec.driver}};
+  document["network"] = {{"host_loopback", spec.network.host_loopback}};
   for (const auto& [name, file] : spec.secrets)
     document["secrets"][name] = file.string();
   if (!spec.name.empty())

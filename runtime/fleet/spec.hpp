@@ -16,6 +16,13 @@ namespace recipe = vmimage::recipe;
 constexpr int kSpecVersion = 1;
 constexpr int kMaximumCount = 100;
 
+/// How instances are connected.
+struct Network {
+  bool host_loopback =
+      false;  ///< they reach services on the loopback network of the machine that they run on
+  bool operator==(const Network&) const = default;
+};
+
 struct Spec {
   std::string name;             ///< empty in a document that does not say: default_name()
   std::filesystem::path image;  ///< absolute once parsed
@@ -25,6 +32,7 @@ struct Spec {
   std::uint16_t port = 0;                                     ///< of the fleet's address; 0: a free one
   std::optional<int> cpus = {};                               ///< absent: what the image asks for
   std::optional<std::uint64_t> memory = {};                   ///< bytes; absent: what the image asks for
+  Network network = {};
   bool overcommit = false;  ///< its instances may have more memory together than the machine
   std::string driver = "local";
   bool operator==(const Spec&) const = default;

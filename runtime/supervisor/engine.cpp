@@ -201,6 +201,7 @@ driver::Launch Engine::launch_of(const Record& record) {
           .size = record.size,
           .environment = state_.current->spec.environment,
           .secrets = state_.current->secrets.empty() ? fs::path() : place_.secrets(state_.current->secrets),
+          .host_loopback = state_.current->spec.network.host_loopback,
           .folder = place_.instance(record.id),
           .socket = place_.monitor(record.id),
           .log = place_.log(record.id)};

@@ -125,6 +125,8 @@ std::string Deployment::generation() const {
     all.add(key).add(value);
   if (!secrets.empty())
     all.add(secrets);
+  if (spec.network.host_loopback)
+    all.add("host loopback");
   return all.hex().substr(0, 16);
 }
 

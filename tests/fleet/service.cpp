@@ -3,11 +3,13 @@
 //   GET /env/<name>   the value of an environment variable
 //   GET /secret/<name>  what is in that file of $CREDENTIALS_DIRECTORY
 //   GET /credentials  that folder, with the modes and owners of all in it, and the service's own user
+//   GET /reach?host=H&port=P  "connected" when somebody there answers a request of this guest's, or why not
 //   GET /slow         <host name>, after two seconds
 //   GET /healthz      HEALTH in the environment: the status that it answers with (default 200)
 // CRASH in the environment: says so and ends at once. It also answers every connection to port 9090 with a
 // line.
 
+#include <arpa/inet.h>
 #include <httplib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -16,6 +18,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
@@ -56,6 +59,30 @@ std::string list_credentials() {
   for (const auto& name : names)
     tell(folder / name, name);
   return text.str();
+}
+
+/// The user network takes a connection before the other side does: only an answer shows that somebody is
+/// there.
+std::string try_to_reach(const std::string& host, const std::string& port) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<in_port_t>(std::atoi(port.c_str())));
+  if (inet_pton(AF_INET, host.c_str(), &address.sin_addr) != 1)
+    return "no address";
+  const int fd = socket(AF_INET, SOCK_STREAM, 0);
+  const timeval limit{5, 0};
+  setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+  setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+  const std::string request = "GET / HTTP/1.0\r\n\r\n";
+  std::string outcome = "closed";
+  char byte = 0;
+  if (connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 ||
+      send(fd, request.data(), request.size(), MSG_NOSIGNAL) < 0)
+    outcome = std::strerror(errno);
+  else if (const auto got = recv(fd, &byte, 1, 0); got != 0)
+    outcome = got > 0 ? "connected" : std::strerror(errno);
+  close(fd);
+  return outcome;
 }
 
 /// Port 9090: another protocol than HTTP.
@@ -99,6 +126,10 @@ int main() {
   });
   server.Get("/credentials", [](const httplib::Request&, httplib::Response& response) {
     response.set_content(list_credentials(), "text/plain");
+  });
+  server.Get("/reach", [](const httplib::Request& request, httplib::Response& response) {
+    response.set_content(
+        try_to_reach(request.get_param_value("host"), request.get_param_value("port")) + "\n", "text/plain");
   });
   server.Get("/healthz", [](const httplib::Request&, httplib::Response& response) {
     response.status = setting("HEALTH").empty() ? 200 : std::atoi(setting("HEALTH").c_str());

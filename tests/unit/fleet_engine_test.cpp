@@ -257,18 +257,18 @@ TEST_F(FleetEngine, ARolloutEndsWithTheNewOnesOnly) {
 
 TEST_F(FleetEngine, AChangedSecretReplacesAllAndTheOldOneGoes) {
   const auto file = folder.path() / "secret";
-  vmimage::support::write_file_atomic(file, "one");
+  vmimage::support::write_file_atomic(file, "the first");
   spec.secrets["db"] = file;
   up();
-  EXPECT_EQ("one", vmimage::support::read_file(driver.known.at("hello-1").secrets / "db"));
+  EXPECT_EQ("the first", vmimage::support::read_file(driver.known.at("hello-1").secrets / "db"));
   EXPECT_FALSE(engine->apply(spec, recipe::to_json(manifest())).changed);
-  vmimage::support::write_file_atomic(file, "two");
+  vmimage::support::write_file_atomic(file, "the second");
   EXPECT_TRUE(engine->apply(spec, recipe::to_json(manifest())).changed);
-  EXPECT_EQ(std::string::npos, vmimage::support::read_file(place.state()).find("two"));
+  EXPECT_EQ(std::string::npos, vmimage::support::read_file(place.state()).find("the second"));
   for (int i = 0; i < 40 && !engine->status().settled; ++i)
     ticks(1);
   EXPECT_EQ((Ids{"hello-4", "hello-5", "hello-6"}), ids());
-  EXPECT_EQ("two", vmimage::support::read_file(driver.known.at("hello-4").secrets / "db"));
+  EXPECT_EQ("the second", vmimage::support::read_file(driver.known.at("hello-4").secrets / "db"));
 }
 
 TEST_F(FleetEngine, ARestartReadsSecretsAgainWhereTheyStillAre) {

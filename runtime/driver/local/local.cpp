@@ -6,6 +6,7 @@
 
 #include <thread>
 
+#include "driver/local/guard.hpp"
 #include "driver/local/isolation.hpp"
 #include "driver/local/process.hpp"
 #include "inspect/image.hpp"
@@ -137,8 +138,10 @@ Running launch_machine(const Launch& launch) {
   write_secrets(launch);
   make_overlay(launch);
   const auto vm = describe(launch);
-  const pid_t pid = support::start_detached(isolated(launch, vm, command_line(vm, launch.folder)),
-                                            launch.folder / "qemu.log");
+  auto argv = command_line(vm, launch.folder);
+  if (!launch.host_loopback)
+    argv = guarded(launch.folder, argv);
+  const pid_t pid = support::start_detached(isolated(launch, vm, argv), launch.folder / "qemu.log");
   const auto process = identify(pid);
   if (!process)
     throw failure(fmt::format("failed to start {}: {}", launch.id, last_words(launch.folder / "qemu.log")));
