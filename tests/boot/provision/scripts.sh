@@ -193,6 +193,7 @@ END
   cp "$work/mine.json" "$script" "$work/home"
   chmod 755 "$work"
   chown -R "$user" "$work/home"
+  # shellcheck disable=SC2016  # the inner shell's own arguments
   env -i PATH="$PATH" HOME="$work/home" TMPDIR=/tmp unshare --mount sh -ec '
     subordinate=$1 user=$2 group=$3; shift 3
     mount --bind "$subordinate" /etc/subuid
