@@ -41,7 +41,7 @@ State next_state(State state, Milliseconds since, const Sighting& sighting, Mill
     case State::Healthy:
       return sighting.failed_checks >= rules.failed_checks ? State::Unhealthy : State::Healthy;
     default:
-      if (sighting.healthy.value_or(false))
+      if (sighting.healthy.value_or(false) && sighting.passed_checks >= rules.passed_checks)
         return State::Healthy;
       return now - since >= rules.unhealthy_limit ? State::Failed : State::Unhealthy;
   }

@@ -19,8 +19,10 @@ enum class State { Starting, Healthy, Unhealthy, Draining, Stopping, Failed };
 std::string to_string(State state);
 State parse_state(const std::string& text);  ///< throws Error{Usage}
 
-/// The times that the rules of a fleet go by.
+/// What the rules of a fleet go by.
 struct Rules {
+  Milliseconds interval = std::chrono::seconds(1);          ///< between two checks of a healthy instance
+  Milliseconds timeout = std::chrono::seconds(3);           ///< of one check
   Milliseconds start_limit = std::chrono::minutes(5);       ///< longer in `starting`: failed
   Milliseconds unhealthy_limit = std::chrono::seconds(15);  ///< longer in `unhealthy`: failed
   Milliseconds drain_limit = std::chrono::seconds(10);      ///< requests still open then are cut
@@ -29,7 +31,8 @@ struct Rules {
   Milliseconds first_delay = std::chrono::seconds(1);       ///< before the start after a quick failure
   Milliseconds longest_delay = std::chrono::minutes(1);
   int failed_checks = 3;  ///< in a row, and a healthy instance is unhealthy
-  int surge = 1;          ///< instances above the desired count while others are replaced
+  int passed_checks = 1;  ///< in a row, and an unhealthy one is healthy again
+  bool operator==(const Rules&) const = default;
 };
 
 /// What was seen of an instance just now.
@@ -37,6 +40,7 @@ struct Sighting {
   bool alive = true;
   std::optional<bool> healthy;  ///< the last health check; nothing: none has ended yet
   int failed_checks = 0;        ///< in a row
+  int passed_checks = 0;        ///< in a row
 };
 
 /// The state that follows from what was seen; `since` and `now` are on one monotonic clock.

@@ -6,11 +6,6 @@ namespace vmfleet::fleet {
 
 namespace {
 
-bool serves(const Instance& instance) {
-  return instance.state == State::Starting || instance.state == State::Healthy ||
-         instance.state == State::Unhealthy;
-}
-
 /// The ones that serve, those to be given up first in front: what does not answer, then the youngest.
 std::vector<const Instance*> serving(const Observed& observed, bool current, const std::string& generation) {
   std::vector<const Instance*> list;
@@ -20,6 +15,10 @@ std::vector<const Instance*> serving(const Observed& observed, bool current, con
   std::reverse(list.begin(), list.end());
   std::stable_partition(list.begin(), list.end(), [](auto* one) { return one->state != State::Healthy; });
   return list;
+}
+
+int size(const std::vector<const Instance*>& list) {
+  return static_cast<int>(list.size());
 }
 
 int healthy(const std::vector<const Instance*>& list) {
@@ -52,11 +51,66 @@ void end(const Instance& one, std::vector<Action>& actions) {
 }
 
 void end_first(const std::vector<const Instance*>& list, int number, std::vector<Action>& actions) {
-  for (int i = 0; i < number && i < static_cast<int>(list.size()); ++i)
+  for (int i = 0; i < number && i < size(list); ++i)
     end(*list[static_cast<std::size_t>(i)], actions);
 }
 
+void start(const std::string& generation, int number, std::vector<Action>& actions) {
+  for (int i = 0; i < number; ++i)
+    actions.push_back({ActionKind::Start, generation});
+}
+
+/// How many instances of the desired generation are to be started, and how many old ones end for them.
+struct Exchange {
+  int starts = 0;
+  int ends = 0;
+};
+
+Exchange exchange(const Desired& desired, const std::vector<const Instance*>& current,
+                  const std::vector<const Instance*>& outdated) {
+  const int old = healthy(outdated);
+  const int have = size(current);
+  const int missing = std::max(0, desired.count - have);
+  if (old == 0)
+    return {missing, size(outdated)};
+  const Limits allowed = limits(desired.rollout, desired.count);
+  const int on_their_way = have - healthy(current);
+  const int wanted = std::clamp(std::min(allowed.most_new - have, allowed.batch - on_their_way), 0, missing);
+  if (allowed.hold_old)
+    return {std::min(wanted, allowed.most - have - desired.count),
+            std::max(0, size(outdated) - desired.count)};
+  if (allowed.keep_old)
+    return {wanted, size(outdated) - old};
+  // The old ones that new ones have taken over from; and those that make room for the next, where there are
+  // enough.
+  const int ready = std::min(healthy(current), desired.count);
+  const int taken_over = old - std::max(0, desired.count - ready);
+  const int room = allowed.most - have - old;
+  const int for_room = std::min(wanted - room, ready + old - allowed.least_healthy);
+  const int ends = std::clamp(std::max(taken_over, for_room), 0, old);
+  // Those that do not answer go at once.
+  return {std::clamp(room + ends, 0, wanted), size(outdated) - old + ends};
+}
+
+/// Old ones that are held and are missing.
+int missing_old(const Desired& desired, const std::vector<const Instance*>& outdated) {
+  const bool held = !desired.previous.empty() && limits(desired.rollout, desired.count).hold_old;
+  return held && healthy(outdated) > 0 ? desired.count - size(outdated) : 0;
+}
+
 }  // namespace
+
+bool serves(const Instance& instance) {
+  return instance.state == State::Starting || instance.state == State::Healthy ||
+         instance.state == State::Unhealthy;
+}
+
+bool takes_requests(const Instance& instance, const Desired& desired) {
+  if (instance.state != State::Healthy)
+    return false;
+  const Traffic now = traffic(desired.rollout);
+  return now == Traffic::All || (instance.generation == desired.generation) == (now == Traffic::OnlyNew);
+}
 
 std::vector<Action> plan(const Desired& desired, const Observed& observed, const Rules& rules) {
   std::vector<Action> actions;
@@ -65,33 +119,43 @@ std::vector<Action> plan(const Desired& desired, const Observed& observed, const
 
   const auto current = serving(observed, true, desired.generation);
   const auto outdated = serving(observed, false, desired.generation);
-  const int have = static_cast<int>(current.size());
-  const int old = static_cast<int>(outdated.size());
-  end_first(current, have - desired.count, actions);
-
-  // Of the old ones, those that do not answer go at once; of the others as many as new ones have taken over.
-  const int ready = std::min(healthy(current), desired.count);
-  const int keep = std::max(0, desired.count - ready);
-  end_first(outdated, std::max(old - healthy(outdated), old - keep), actions);
+  const Exchange next = exchange(desired, current, outdated);
+  end_first(current, size(current) - desired.count, actions);
+  end_first(outdated, next.ends, actions);
 
   // Failed ones stay in sight until they are replaced.
   const bool held = observed.now < held_until(observed.backoff, rules);
   for (const auto& instance : observed.instances)
     if (instance.state == State::Failed && !instance.alive && (!held || desired.count == 0))
       actions.push_back({ActionKind::Forget, instance.id});
-  const int replacing = healthy(outdated);
-  const int limit = replacing > 0 ? desired.count + rules.surge - replacing : desired.count;
-  const int missing = std::min(desired.count, limit) - have;
-  for (int i = 0; i < missing && !held; ++i)
-    actions.push_back({ActionKind::Start, {}});
+  if (held)
+    return actions;
+  start(desired.previous, missing_old(desired, outdated), actions);
+  start(desired.generation, next.starts, actions);
   return actions;
 }
 
+Progress progress_of(const Desired& desired, const std::vector<Instance>& instances) {
+  Progress progress{.count = desired.count};
+  for (const auto& one : instances) {
+    const bool current = one.generation == desired.generation;
+    progress.healthy += current && one.state == State::Healthy ? 1 : 0;
+    progress.outdated += !current && serves(one) ? 1 : 0;
+  }
+  return progress;
+}
+
 bool settled(const Desired& desired, const std::vector<Instance>& instances) {
-  return static_cast<int>(instances.size()) == desired.count &&
-         std::all_of(instances.begin(), instances.end(), [&](const Instance& one) {
-           return one.state == State::Healthy && one.generation == desired.generation;
-         });
+  const bool kept = desired.rollout.phase == Phase::Kept;
+  int current = 0;
+  for (const auto& one : instances) {
+    if (kept && one.generation != desired.generation && one.state == State::Healthy)
+      continue;
+    if (one.state != State::Healthy || one.generation != desired.generation)
+      return false;
+    ++current;
+  }
+  return !under_way(desired.rollout) && current == desired.count;
 }
 
 }  // namespace vmfleet::fleet

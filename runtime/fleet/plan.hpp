@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "fleet/instance.hpp"
+#include "fleet/rollout.hpp"
 
 namespace vmfleet::fleet {
 
@@ -23,6 +23,8 @@ struct Instance {
 struct Desired {
   int count = 0;
   std::string generation;
+  std::string previous = {};  ///< the generation before, while it can still be started; empty: it cannot
+  Rollout rollout = {};       ///< how it goes from one to the other
 };
 
 struct Observed {
@@ -32,7 +34,7 @@ struct Observed {
 };
 
 enum class ActionKind {
-  Start,     ///< one more instance of the desired generation
+  Start,     ///< one more instance, of the generation that the action names
   Drain,     ///< gets no new requests
   PowerOff,  ///< its power button is pressed
   Kill,      ///< its machine is ended
@@ -41,14 +43,22 @@ enum class ActionKind {
 
 struct Action {
   ActionKind kind = ActionKind::Start;
-  std::string id;  ///< empty for Start
+  std::string id;  ///< of an instance; for Start, of a generation
   bool operator==(const Action&) const = default;
 };
 
 std::vector<Action> plan(const Desired& desired, const Observed& observed, const Rules& rules = {});
 
+/// Whether an instance is one that the fleet counts on, and not on its way out.
+bool serves(const Instance& instance);
+/// Whether it gets requests now.
+bool takes_requests(const Instance& instance, const Desired& desired);
+
+/// What the rollout goes by; requests and errors are left out.
+Progress progress_of(const Desired& desired, const std::vector<Instance>& instances);
+
 /// Whether a fleet is what it shall be: the desired count healthy, of the desired generation, and nothing
-/// else.
+/// else but old ones that are kept to go back to.
 bool settled(const Desired& desired, const std::vector<Instance>& instances);
 
 }  // namespace vmfleet::fleet

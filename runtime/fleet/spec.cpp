@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <regex>
 
+#include "fleet/rules.hpp"
 #include "recipe/settings.hpp"
 #include "support/error.hpp"
 #include "support/json.hpp"
@@ -91,18 +92,32 @@ Spec parse_spec(const std::string& text, const std::string& where, const fs::pat
   spec.driver = fields.string("driver", spec.driver);
   if (spec.driver != "local")
     fields.fail("driver", fmt::format("'{}' is no known driver", spec.driver), "known is: local");
+  if (fields.has("health"))
+    spec.rules = read_health(fields.object("health"), {});
+  if (fields.has("rollout"))
+    spec.rollout = read_rollout(fields.object("rollout"), {});
+  if (fields.has("autoscale"))
+    spec.autoscale = read_autoscale(fields.object("autoscale"));
   fields.finish();
   return spec;
 }
 
 std::string to_json(const Spec& spec) {
-  json document{{"version", kSpecVersion},         {"image", spec.image.string()},  {"count", spec.count},
-                {"environment", spec.environment}, {"overcommit", spec.overcommit}, {"driver", spec.driver}};
-  document["network"] = {{"host_loopback", spec.network.host_loopback}};
+  json document{{"version", kSpecVersion},
+                {"image", spec.image.string()},
+                {"count", spec.count},
+                {"environment", spec.environment},
+                {"overcommit", spec.overcommit},
+                {"network", {{"host_loopback", spec.network.host_loopback}}},
+                {"driver", spec.driver},
+                {"health", to_json(spec.rules)},
+                {"rollout", to_json(spec.rollout)}};
   for (const auto& [name, file] : spec.secrets)
     document["secrets"][name] = file.string();
   if (!spec.name.empty())
     document["name"] = spec.name;
+  if (spec.autoscale)
+    document["autoscale"] = to_json(*spec.autoscale);
   if (spec.port)
     document["port"] = spec.port;
   if (spec.cpus)

@@ -7,6 +7,8 @@
 #include <optional>
 #include <string>
 
+#include "fleet/autoscale.hpp"
+#include "fleet/rollout.hpp"
 #include "recipe/service.hpp"
 
 namespace vmfleet::fleet {
@@ -35,6 +37,9 @@ struct Spec {
   Network network = {};
   bool overcommit = false;  ///< its instances may have more memory together than the machine
   std::string driver = "local";
+  Rules rules = {};
+  RolloutRules rollout = {};
+  std::optional<Autoscale> autoscale = {};
   bool operator==(const Spec&) const = default;
 };
 

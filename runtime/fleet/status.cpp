@@ -65,6 +65,22 @@ InstanceStatus parse_instance(const json& document) {
   return one;
 }
 
+json rollout_json(const RolloutStatus& rollout) {
+  if (rollout.number == 0)
+    return nullptr;
+  return {{"number", rollout.number}, {"strategy", rollout.strategy},
+          {"phase", rollout.phase},   {"from", rollout.from},
+          {"to", rollout.to},         {"back", rollout.back},
+          {"reason", rollout.reason}};
+}
+
+RolloutStatus parse_rollout(const json& document) {
+  if (document.is_null())
+    return {};
+  return {document.at("number"), document.at("strategy"), document.at("phase"), document.at("from"),
+          document.at("to"),     document.at("back"),     document.at("reason")};
+}
+
 std::string or_dash(const std::string& text) {
   return text.empty() ? "-" : text;
 }
@@ -76,16 +92,38 @@ int Status::healthy() const {
                                         [](const auto& one) { return one.state == State::Healthy; }));
 }
 
+std::string Status::health() const {
+  if (settled)
+    return "ok";
+  if (healthy() >= desired)
+    return "changing";
+  if (quick_failures >= RolloutRules{}.failures && healthy() == 0)
+    return "failed";
+  const bool complete = static_cast<int>(instances.size()) >= desired &&
+                        std::none_of(instances.begin(), instances.end(), [](const auto& one) {
+                          return one.state == State::Failed || one.state == State::Unhealthy;
+                        });
+  return complete ? "changing" : "degraded";
+}
+
 json to_json(const Status& status) {
   json instances = json::array();
   for (const auto& one : status.instances)
     instances.push_back(instance_json(one));
-  return {{"name", status.name},         {"driver", status.driver},
-          {"image", status.image},       {"mode", status.mode},
-          {"desired", status.desired},   {"healthy", status.healthy()},
-          {"endpoint", status.endpoint}, {"ports", status.ports},
-          {"settled", status.settled},   {"quick_failures", status.quick_failures},
-          {"problem", status.problem},   {"instances", instances}};
+  return {{"name", status.name},
+          {"driver", status.driver},
+          {"image", status.image},
+          {"mode", status.mode},
+          {"desired", status.desired},
+          {"healthy", status.healthy()},
+          {"endpoint", status.endpoint},
+          {"ports", status.ports},
+          {"settled", status.settled},
+          {"quick_failures", status.quick_failures},
+          {"problem", status.problem},
+          {"health", status.health()},
+          {"rollout", rollout_json(status.rollout)},
+          {"instances", instances}};
 }
 
 Status parse_status(const json& document) {
@@ -100,6 +138,7 @@ Status parse_status(const json& document) {
   status.settled = document.at("settled");
   status.quick_failures = document.at("quick_failures");
   status.problem = document.at("problem");
+  status.rollout = parse_rollout(document.at("rollout"));
   for (const auto& one : document.at("instances"))
     status.instances.push_back(parse_instance(one));
   return status;
@@ -114,6 +153,9 @@ std::string render(const Status& status, std::int64_t now) {
   for (const auto& [guest, address] : status.ports)
     if (status.ports.size() > 1)
       text += fmt::format("port {}: {}\n", guest, address);
+  if (const auto& rollout = status.rollout; rollout.number != 0 && rollout.phase != "done")
+    text += fmt::format("{}: {}, {}, from {} to {}\n", rollout.back ? "rollback" : "rollout",
+                        rollout.strategy, rollout.phase, rollout.from, rollout.to);
   if (!status.problem.empty() && !status.settled)
     text += fmt::format("last problem: {}\n", status.problem);
   if (status.instances.empty())

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "fleet/instance.hpp"
+#include "fleet/rollout.hpp"
 #include "support/json.hpp"
 
 namespace vmfleet::fleet {
@@ -25,6 +25,17 @@ struct InstanceStatus {
   std::string confinement = {};  ///< what keeps its machine from the rest of the host
 };
 
+/// The change under way, or the last one.
+struct RolloutStatus {
+  int number = 0;  ///< 0: there was none yet
+  std::string strategy;
+  std::string phase;
+  std::string from;
+  std::string to;
+  bool back = false;
+  std::string reason;  ///< why it goes back
+};
+
 struct Status {
   std::string name;
   std::string driver;
@@ -36,9 +47,12 @@ struct Status {
   bool settled = false;                      ///< it is what it shall be
   int quick_failures = 0;                    ///< of new instances, in a row
   std::string problem;                       ///< why the last health check or start failed; empty: it did not
+  RolloutStatus rollout;
   std::vector<InstanceStatus> instances;
 
   int healthy() const;
+  /// "ok", "changing", "degraded" (fewer answer than shall) or "failed" (none does, and new ones fail too).
+  std::string health() const;
 };
 
 vmimage::support::json to_json(const Status& status);

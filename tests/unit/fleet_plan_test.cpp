@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <map>
 #include <random>
+#include <set>
 
 #include "fleet/plan.hpp"
+#include "support/error.hpp"
 
 namespace vmfleet::fleet {
 
@@ -25,11 +27,11 @@ Instance instance(const std::string& id, State state, const std::string& generat
 
 std::vector<Action> planned(int count, std::vector<Instance> instances, Backoff backoff = {},
                             Milliseconds now = seconds(101)) {
-  return plan({count, "new"}, {now, std::move(instances), backoff}, kRules);
+  return plan({.count = count, .generation = "new"}, {now, std::move(instances), backoff}, kRules);
 }
 
 using Actions = std::vector<Action>;
-const Action kStart{ActionKind::Start, {}};
+const Action kStart{ActionKind::Start, "new"};
 
 TEST(FleetPlan, NothingBecomesThree) {
   EXPECT_EQ((Actions{kStart, kStart, kStart}), planned(3, {}));
@@ -80,7 +82,7 @@ TEST(FleetPlan, OutdatedOnesAreReplacedOneByOne) {
   const auto old = [](const std::string& id) { return instance(id, State::Healthy, "old"); };
   EXPECT_EQ((Actions{kStart}), planned(3, {old("1"), old("2"), old("3")}));
   EXPECT_EQ(Actions{}, planned(3, {old("1"), old("2"), old("3"), instance("4", State::Starting)}));
-  EXPECT_EQ((Actions{{ActionKind::Drain, "3"}}),
+  EXPECT_EQ((Actions{{ActionKind::Drain, "3"}, kStart}),
             planned(3, {old("1"), old("2"), old("3"), instance("4", State::Healthy)}));
 }
 
@@ -105,7 +107,7 @@ TEST(FleetInstance, StatesFollowWhatIsSeen) {
   const auto next = [](State state, Sighting sighting, Milliseconds now = seconds(1)) {
     return next_state(state, seconds(0), sighting, now, kRules);
   };
-  const Sighting good{.healthy = true};
+  const Sighting good{.healthy = true, .passed_checks = 1};
   const Sighting bad{.healthy = false, .failed_checks = 1};
   const Sighting worse{.healthy = false, .failed_checks = 3};
   const Sighting gone{.alive = false, .healthy = {}};
@@ -123,37 +125,73 @@ TEST(FleetInstance, StatesFollowWhatIsSeen) {
     EXPECT_EQ(ending, next(ending, gone));
 }
 
-/// A fleet of pretended machines that follows the plan, and to which things happen.
+/// A fleet of pretended machines that follows the plan, is changed, and to which things happen.
 class World {
  public:
   explicit World(unsigned seed) : random_(seed) {}
 
-  void step(const Desired& desired, bool trouble) {
+  Desired desired{.count = 3, .generation = "0"};
+  std::set<std::string> bad;  ///< generations whose instances never become healthy
+  int rolled_back = 0;
+
+  void deploy(const std::string& generation, const RolloutRules& rules) {
+    if (generation == desired.generation)
+      return;
+    change(generation, rules, false);
+  }
+
+  void step(bool trouble) {
     now_ += seconds(1);
     for (auto& one : instances_)
       live(one, trouble);
-    const int limit = std::max<int>(desired.count, static_cast<int>(serving())) + kRules.surge;
+    const auto stepped = advance(desired.rollout, progress_of(desired, instances_), now_);
+    const int taking_before = taking();
+    desired.rollout = stepped.rollout;
+    if (!stepped.failure.empty()) {
+      ++rolled_back;
+      change(desired.previous, desired.rollout.rules, true);
+    }
+    const Limits allowed = limits(desired.rollout, desired.count);
+    const int most = std::max({allowed.most, desired.count, serving()});
     const int healthy_before = healthy();
     for (const auto& action : plan(desired, {now_, instances_, backoff_}, kRules))
-      act(desired, action);
-    EXPECT_LE(static_cast<int>(serving()), limit);
-    if (!trouble) {
-      EXPECT_GE(healthy(), std::min(healthy_before, desired.count)) << "capacity was given away";
-    }
+      act(action);
+    EXPECT_LE(serving(), most);
+    EXPECT_GE(healthy(), std::min({healthy_before, allowed.least_healthy, desired.count}))
+        << "capacity was given away";
+    EXPECT_GE(taking(), std::min({taking_before, allowed.least_healthy, desired.count}))
+        << "requests had nowhere to go in phase " << to_string(desired.rollout.phase);
   }
 
-  bool settled_on(const Desired& desired) const { return settled(desired, instances_); }
+  bool settled_now() const { return settled(desired, instances_); }
+  bool done() const { return settled_now() && desired.rollout.phase == Phase::Done; }
   int healthy() const {
-    return static_cast<int>(std::count_if(instances_.begin(), instances_.end(),
-                                          [](const auto& one) { return one.state == State::Healthy; }));
+    return count([](const auto& one) { return one.state == State::Healthy; });
+  }
+  int taking() const {
+    return count([&](const auto& one) { return takes_requests(one, desired); });
+  }
+  int serving() const {
+    return count([](const auto& one) { return serves(one); });
+  }
+  int of(const std::string& generation) const {
+    return count([&](const auto& one) { return one.generation == generation && serves(one); });
   }
 
  private:
+  template <typename Predicate>
+  int count(Predicate predicate) const {
+    return static_cast<int>(std::count_if(instances_.begin(), instances_.end(), predicate));
+  }
   bool chance(double probability) { return std::bernoulli_distribution(probability)(random_); }
-  std::size_t serving() const {
-    return static_cast<std::size_t>(std::count_if(instances_.begin(), instances_.end(), [](const auto& one) {
-      return one.state == State::Starting || one.state == State::Healthy || one.state == State::Unhealthy;
-    }));
+
+  void change(std::string generation, const RolloutRules& rules, bool back) {
+    const bool takes = count([&](const auto& one) {
+                         return one.generation == generation && takes_requests(one, desired);
+                       }) > 0;
+    desired.previous = std::exchange(desired.generation, std::move(generation));
+    desired.rollout = begin(desired.rollout.number + 1, rules, back, takes, now_);
+    backoff_ = {};
   }
 
   void live(Instance& one, bool trouble) {
@@ -162,22 +200,29 @@ class World {
     if (one.state == State::Stopping && chance(0.5))
       one.alive = false;
     one.connections = chance(0.5) ? 1 : 0;
-    const bool good = !(trouble && chance(0.2)) && now_ - born_[one.id] > seconds(2);
-    const Sighting sighting{one.alive, good, good || one.state == State::Starting ? 0 : 3};
+    const auto boot = seconds(2 + std::hash<std::string>{}(one.id) % 3);
+    const bool good =
+        !bad.contains(one.generation) && !(trouble && chance(0.2)) && now_ - born_[one.id] > boot;
+    if (bad.contains(one.generation) && one.state == State::Starting && now_ - born_[one.id] > boot)
+      one.alive = false;
+    const Sighting sighting{one.alive, good, good || one.state == State::Starting ? 0 : 3, good ? 1 : 0};
     const State next = next_state(one.state, one.since, sighting, now_, kRules);
     if (next == one.state)
       return;
-    if (next == State::Failed)
+    if (next == State::Failed) {
       backoff_ = after_failure(backoff_, std::nullopt, now_, kRules);
+      desired.rollout.failures += one.generation == desired.generation ? 1 : 0;
+    }
     one.state = next;
     one.since = now_;
   }
 
-  void act(const Desired& desired, const Action& action) {
+  void act(const Action& action) {
     if (action.kind == ActionKind::Start) {
       EXPECT_GE(now_, held_until(backoff_, kRules));
+      EXPECT_TRUE(action.id == desired.generation || action.id == desired.previous);
       born_[std::to_string(++last_)] = now_;
-      instances_.push_back({std::to_string(last_), desired.generation, State::Starting, now_});
+      instances_.push_back({std::to_string(last_), action.id, State::Starting, now_});
       return;
     }
     const auto one = std::find_if(instances_.begin(), instances_.end(),
@@ -204,36 +249,157 @@ class World {
   int last_ = 0;
 };
 
+RolloutRules any_rules(std::mt19937& random) {
+  RolloutRules rules{.strategy = static_cast<Strategy>(random() % 4),
+                     .batch = {1 + static_cast<int>(random() % 3), false},
+                     .surge = {static_cast<int>(random() % 3), false},
+                     .min_healthy = {static_cast<int>(random() % 101), true},
+                     .canary = {1 + static_cast<int>(random() % 2), false}};
+  rules.bake = seconds(random() % 10);
+  rules.keep_old = seconds(random() % 10);
+  return rules;
+}
+
 TEST(FleetPlan, WhateverHappensItSettlesInTheEnd) {
-  for (unsigned seed = 0; seed < 300; ++seed) {
+  for (unsigned seed = 0; seed < 4000; ++seed) {
     World world(seed);
     std::mt19937 random(seed);
-    Desired desired{3, "0"};
     for (int i = 0; i < 120; ++i) {
       if (random() % 20 == 0)
-        desired.count = static_cast<int>(random() % 8);
+        world.desired.count = static_cast<int>(random() % 8);
       if (random() % 30 == 0)
-        desired.generation = std::to_string(random() % 3);
-      world.step(desired, true);
+        world.bad = {std::to_string(random() % 6)};
+      if (random() % 30 == 0)
+        world.deploy(std::to_string(random() % 4), any_rules(random));
+      world.step(true);
     }
-    for (int i = 0; i < 400 && !world.settled_on(desired); ++i)
-      world.step(desired, false);
-    ASSERT_TRUE(world.settled_on(desired)) << "seed " << seed;
+    world.bad.clear();
+    for (int i = 0; i < 600 && !world.done(); ++i)
+      world.step(false);
+    ASSERT_TRUE(world.done()) << "seed " << seed;
+    ASSERT_EQ(world.desired.count, world.taking()) << "seed " << seed;
+    if (HasFailure())
+      FAIL() << "seed " << seed;
   }
 }
 
-TEST(FleetPlan, ARolloutKeepsTheCount) {
+World running(int count) {
+  World world(7);
+  world.desired.count = count;
+  while (!world.done())
+    world.step(false);
+  return world;
+}
+
+class FleetRolloutBy : public testing::TestWithParam<Strategy> {};
+
+TEST_P(FleetRolloutBy, KeepsTheCountToTheEnd) {
+  const bool keeps = GetParam() != Strategy::AllAtOnce;
   for (int count = 1; count <= 6; ++count) {
-    World world(7);
-    while (!world.settled_on({count, "old"}))
-      world.step({count, "old"}, false);
+    World world = running(count);
+    world.deploy("new", {.strategy = GetParam(), .bake = seconds(5), .keep_old = seconds(5)});
     int steps = 0;
-    for (; !world.settled_on({count, "new"}) && steps < 500; ++steps) {
-      world.step({count, "new"}, false);
-      ASSERT_GE(world.healthy(), count);
+    for (; !world.done() && steps < 500; ++steps) {
+      world.step(false);
+      ASSERT_GE(world.taking(), keeps ? count : 0);
     }
     EXPECT_LT(steps, 500);
+    EXPECT_EQ(count, world.of("new"));
+    EXPECT_EQ(0, world.rolled_back);
   }
+}
+
+TEST_P(FleetRolloutBy, GoesBackFromWhatDoesNotComeUp) {
+  for (int count = 1; count <= 6; ++count) {
+    World world = running(count);
+    world.bad = {"new"};
+    world.deploy("new", {.strategy = GetParam()});
+    for (int steps = 0; !(world.rolled_back && world.done()) && steps < 500; ++steps) {
+      world.step(false);
+      if (GetParam() != Strategy::AllAtOnce) {
+        ASSERT_GE(world.taking(), count);
+      }
+    }
+    EXPECT_EQ(1, world.rolled_back);
+    EXPECT_EQ(count, world.of("0"));
+    EXPECT_EQ(0, world.of("new"));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Strategies, FleetRolloutBy,
+                         testing::Values(Strategy::Rolling, Strategy::BlueGreen, Strategy::Canary,
+                                         Strategy::AllAtOnce),
+                         [](const auto& one) {
+                           std::string name = to_string(one.param);
+                           std::erase(name, '-');
+                           return name;
+                         });
+
+TEST(FleetRollout, ACanaryIsAloneUntilItHasBaked) {
+  World world = running(4);
+  world.deploy("new", {.strategy = Strategy::Canary, .canary = {50, true}, .bake = seconds(20)});
+  for (int i = 0; i < 20; ++i) {
+    world.step(false);
+    EXPECT_LE(world.of("new"), 2);
+    EXPECT_EQ(4, world.of("0"));
+  }
+  EXPECT_EQ(Phase::Baking, world.desired.rollout.phase);
+  EXPECT_EQ(6, world.taking());
+}
+
+TEST(FleetRollout, ACanaryWithTooManyErrorsGoesBack) {
+  Rollout rollout = begin(1, {.strategy = Strategy::Canary, .max_errors = 2}, false, false, seconds(0));
+  rollout = advance(rollout, {.count = 2, .healthy = 1, .outdated = 2}, seconds(1)).rollout;
+  ASSERT_EQ(Phase::Baking, rollout.phase);
+  const Progress few{.count = 2, .healthy = 1, .outdated = 2, .requests = 100, .errors = 2};
+  EXPECT_EQ("", advance(rollout, few, seconds(2)).failure);
+  const Progress many{.count = 2, .healthy = 1, .outdated = 2, .requests = 100, .errors = 3};
+  EXPECT_EQ("3 of 100 answers of the canary were errors, more than 2 %",
+            advance(rollout, many, seconds(2)).failure);
+}
+
+TEST(FleetRollout, BlueGreenSwitchesAtOnceAndKeepsTheOldOnesForAWhile) {
+  World world = running(3);
+  world.deploy("new", {.strategy = Strategy::BlueGreen, .keep_old = seconds(30)});
+  for (int i = 0; i < 20 && world.desired.rollout.phase != Phase::Kept; ++i) {
+    EXPECT_EQ(3, world.taking());
+    world.step(false);
+  }
+  EXPECT_EQ(Phase::Kept, world.desired.rollout.phase);
+  EXPECT_EQ(3, world.of("0"));
+  EXPECT_EQ(3, world.of("new"));
+  EXPECT_EQ(3, world.taking());
+  EXPECT_TRUE(world.settled_now()) << "kept ones are no work to be done";
+}
+
+TEST(FleetRollout, OneThatStallsGoesBackAfterItsLimit) {
+  const Rollout rollout = begin(1, {.limit = seconds(60)}, false, false, seconds(0));
+  const Progress none{.count = 2, .healthy = 0, .outdated = 2};
+  EXPECT_EQ("", advance(rollout, none, seconds(59)).failure);
+  EXPECT_NE("", advance(rollout, none, seconds(60)).failure);
+  Rollout back = rollout;
+  back.back = true;
+  EXPECT_EQ("", advance(back, none, seconds(60)).failure) << "there is nothing further back";
+}
+
+TEST(FleetRollout, SharesAreOfTheCountAndRoundedUp) {
+  EXPECT_EQ(2, parse_share("25%").of(5));
+  EXPECT_EQ(3, parse_share("3").of(5));
+  for (const auto* bad : {"", "%", "-1", "101%", "1.5", "many"})
+    EXPECT_THROW(parse_share(bad), vmimage::support::Error) << bad;
+}
+
+TEST(FleetRollout, WithNoRoomAboveOneGoesFirst) {
+  World world = running(2);
+  world.deploy("new", {.surge = {0, false}});
+  int least = 2;
+  for (int i = 0; i < 100 && !world.done(); ++i) {
+    world.step(false);
+    least = std::min(least, world.taking());
+    EXPECT_LE(world.serving(), 2);
+  }
+  EXPECT_EQ(1, least);
+  EXPECT_EQ(2, world.of("new"));
 }
 
 }  // namespace
