@@ -157,10 +157,10 @@ void HaProxy::send(const std::map<int, Route>& routes) {
   everything_sent_ = true;
 }
 
-std::map<int, unsigned> HaProxy::connections() {
-  if (!config_ || !process_ || !driver::is_alive(*process_))
+std::map<int, ServerStatistics> HaProxy::statistics() {
+  if (!config_ || config_->listeners.empty() || !process_ || !driver::is_alive(*process_))
     return {};
-  return parse_connections(ask("show stat -1 4 -1"));
+  return parse_statistics(ask("show stat -1 4 -1"), config_->listeners.front().guest);
 }
 
 void HaProxy::stop() {

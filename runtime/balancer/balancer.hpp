@@ -18,7 +18,8 @@ class Balancer {
   virtual void serve(const Config& config) = 0;
   /// What each slot leads to; slots that are not named lead nowhere. Starts a balancer that has ended again.
   virtual void route(const std::map<int, Route>& routes) = 0;
-  virtual std::map<int, unsigned> connections() = 0;
+  /// By slot; of a balancer that was started again, since then.
+  virtual std::map<int, ServerStatistics> statistics() = 0;
   virtual void stop() = 0;
 };
 
@@ -28,7 +29,7 @@ class HaProxy : public Balancer {
   explicit HaProxy(std::filesystem::path folder);
   void serve(const Config& config) override;
   void route(const std::map<int, Route>& routes) override;
-  std::map<int, unsigned> connections() override;
+  std::map<int, ServerStatistics> statistics() override;
   void stop() override;
 
  private:

@@ -100,21 +100,58 @@ std::vector<std::string> commands(int slot, const Route& route, const std::vecto
   return list;
 }
 
-std::map<int, unsigned> parse_connections(const std::string& csv) {
-  std::map<int, unsigned> connections;
+namespace {
+
+using Columns = std::map<std::string, std::string>;
+
+std::vector<std::string> cells_of(const std::string& line) {
+  std::vector<std::string> cells;
+  std::istringstream row(line);
+  for (std::string cell; std::getline(row, cell, ',');)
+    cells.push_back(cell);
+  return cells;
+}
+
+/// Empty cells are what does not apply to the row's kind of proxy.
+std::uint64_t number(const Columns& columns, const std::string& name) {
+  const auto found = columns.find(name);
+  return found == columns.end() ? 0 : std::strtoull(found->second.c_str(), nullptr, 10);
+}
+
+void count_requests(ServerStatistics& statistics, const Columns& columns) {
+  for (const auto* responses : {"hrsp_1xx", "hrsp_2xx", "hrsp_3xx", "hrsp_4xx", "hrsp_5xx", "hrsp_other"})
+    statistics.requests += number(columns, responses);
+  if (columns.at("mode") != "http")
+    statistics.requests = number(columns, "stot");
+  statistics.errors = number(columns, "hrsp_5xx") + number(columns, "econ") + number(columns, "eresp");
+  statistics.response_ms = static_cast<double>(number(columns, "rtime"));
+}
+
+}  // namespace
+
+std::map<int, ServerStatistics> parse_statistics(const std::string& csv, std::uint16_t main) {
+  std::map<int, ServerStatistics> statistics;
+  std::vector<std::string> names;
   std::istringstream lines(csv);
   for (std::string line; std::getline(lines, line);) {
-    std::vector<std::string> cells;
-    std::istringstream row(line);
-    for (std::string cell; cells.size() < 5 && std::getline(row, cell, ',');)
-      cells.push_back(cell);
-    // pxname,svname,qcur,qmax,scur
-    if (cells.size() < 5 || !cells[0].starts_with("port-") || !cells[1].starts_with("instance"))
+    if (line.starts_with("# ")) {
+      names = cells_of(line.substr(2));
       continue;
-    const int slot = std::atoi(cells[1].c_str() + 8);
-    connections[slot] += static_cast<unsigned>(std::atoi(cells[4].c_str()));
+    }
+    const auto cells = cells_of(line);
+    Columns columns;
+    for (std::size_t i = 0; i < cells.size() && i < names.size(); ++i)
+      columns[names[i]] = cells[i];
+    const std::string backend = columns["pxname"];
+    const std::string server = columns["svname"];
+    if (!backend.starts_with("port-") || !server.starts_with("instance"))
+      continue;
+    auto& slot = statistics[std::atoi(server.c_str() + 8)];
+    slot.connections += static_cast<unsigned>(number(columns, "scur"));
+    if (backend == backend_of(main))
+      count_requests(slot, columns);
   }
-  return connections;
+  return statistics;
 }
 
 bool is_refusal(const std::string& answer) {

@@ -14,7 +14,8 @@ namespace vmfleet::balancer {
 
 namespace recipe = vmimage::recipe;
 
-constexpr int kSlots = 128;  ///< servers that a balancer can have at once
+constexpr int kSlots =
+    256;  ///< servers that a balancer can have at once: of two generations, and those that end
 
 /// A port of the service that the balancer answers on.
 struct Listener {
@@ -49,8 +50,19 @@ struct Route {
 std::vector<std::string> commands(int slot, const Route& route, const std::vector<Listener>& listeners,
                                   const std::string& address);
 
-/// Requests on their way per slot, summed over all backends, out of the answer to "show stat".
-std::map<int, unsigned> parse_connections(const std::string& csv);
+/// What HAProxy counts of one slot; all but `connections` and `response_ms` grow until it is started again.
+struct ServerStatistics {
+  unsigned connections = 0;  ///< requests on their way, summed over all listeners
+  std::uint64_t requests =
+      0;                     ///< answered by the main listener's backend (connections, where it is not HTTP)
+  std::uint64_t errors = 0;  ///< of these: status 5xx, no connection, no answer
+  double response_ms = 0;    ///< mean over the last 1024 requests; HTTP only
+  bool operator==(const ServerStatistics&) const = default;
+};
+
+/// By slot, out of the answer to "show stat" (management guide, section 9.1 "CSV format"); the rows of the
+/// main listener's backend are those of `main`.
+std::map<int, ServerStatistics> parse_statistics(const std::string& csv, std::uint16_t main);
 
 /// Whether an answer of the runtime API says that a command was not carried out.
 bool is_refusal(const std::string& answer);

@@ -9,17 +9,15 @@ using std::chrono::milliseconds;
 
 namespace {
 
-constexpr milliseconds kTimeout{3000};
 constexpr milliseconds kWhileStarting{250};  // a boot should not wait for its check
-constexpr milliseconds kOnceHealthy{1000};
 
 std::optional<std::string> check_once(const Target& target) {
   try {
     const auto reached = [&](std::uint16_t local_port) {
-      vmimage::machine::Qmp qmp(target.monitor, kTimeout);
+      vmimage::machine::Qmp qmp(target.monitor, target.timeout);
       return vmimage::machine::reached_guest(qmp, local_port);
     };
-    return vmimage::machine::check_health(target.check, "127.0.0.1", target.port, kTimeout, reached);
+    return vmimage::machine::check_health(target.check, "127.0.0.1", target.port, target.timeout, reached);
   } catch (const std::exception& error) {
     return error.what();
   }
@@ -28,6 +26,7 @@ std::optional<std::string> check_once(const Target& target) {
 void note(Verdict& verdict, const std::optional<std::string>& cause) {
   verdict.healthy = !cause;
   verdict.failed_checks = cause ? verdict.failed_checks + 1 : 0;
+  verdict.passed_checks = cause ? 0 : verdict.passed_checks + 1;
   verdict.cause = cause.value_or("");
 }
 
@@ -79,7 +78,7 @@ void Monitor::run(Watcher& watcher, const Target& target) {
     lock.lock();
     note(watcher.verdict, cause);
     if (!cause)
-      pause = kOnceHealthy;
+      pause = target.interval;
     watcher.changed.wait_for(lock, pause, [&] { return watcher.stop; });
   }
   watcher.ended = true;

@@ -2,6 +2,7 @@
 // Health checks of many instances at once: each in a thread of its own, so that one that hangs holds up
 // nobody.
 
+#include <chrono>
 #include <condition_variable>
 #include <list>
 #include <map>
@@ -21,14 +22,17 @@ namespace recipe = vmimage::recipe;
 struct Verdict {
   std::optional<bool> healthy;  ///< the last check; nothing: none has ended yet
   int failed_checks = 0;        ///< in a row
+  int passed_checks = 0;        ///< in a row
   std::string cause;            ///< of the last failed one
 };
 
 /// Where a check goes.
 struct Target {
   recipe::HealthCheck check;
-  std::uint16_t port = 0;  ///< on 127.0.0.1
-  std::string monitor;     ///< path of the machine's QMP socket
+  std::uint16_t port = 0;                    ///< on 127.0.0.1
+  std::string monitor;                       ///< path of the machine's QMP socket
+  std::chrono::milliseconds interval{1000};  ///< between two checks, once it has answered
+  std::chrono::milliseconds timeout{3000};   ///< of one check
   bool operator==(const Target&) const = default;
 };
 
