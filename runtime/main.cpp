@@ -11,7 +11,10 @@ int main(int argc, char** argv) {
   vmfleet::command::add_up(app);
   vmfleet::command::add_status(app);
   vmfleet::command::add_list(app);
+  vmfleet::command::add_deploy(app);
+  vmfleet::command::add_rollback(app);
   vmfleet::command::add_scale(app);
+  vmfleet::command::add_autoscale(app);
   vmfleet::command::add_logs(app);
   vmfleet::command::add_events(app);
   vmfleet::command::add_restart(app);

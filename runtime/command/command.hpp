@@ -10,7 +10,10 @@ namespace vmfleet::command {
 void add_up(CLI::App& app);
 void add_status(CLI::App& app);
 void add_list(CLI::App& app);
+void add_deploy(CLI::App& app);
+void add_rollback(CLI::App& app);
 void add_scale(CLI::App& app);
+void add_autoscale(CLI::App& app);
 void add_logs(CLI::App& app);
 void add_events(CLI::App& app);
 void add_restart(CLI::App& app);

@@ -70,6 +70,8 @@ std::string summary(const fleet::Status& status, Clock::duration waited) {
                                       [](const auto& one) { return !one.current; });
   if (outdated)
     text += fmt::format(", {} to be replaced", outdated);
+  if (const auto& rollout = status.rollout; rollout.number != 0 && rollout.phase != "done")
+    text += fmt::format(" ({}{}: {})", rollout.back ? "back, " : "", rollout.strategy, rollout.phase);
   if (waited > kUsualBoot && !status.problem.empty())
     text += fmt::format(" ({})", status.problem);
   return text;
@@ -107,14 +109,18 @@ CLI::Option* add_timeout_option(CLI::App& command, int& seconds) {
       ->default_val(kDefaultTimeout);
 }
 
-fleet::Status wait_until_settled(Client& client, std::chrono::seconds timeout) {
+fleet::Status wait_until_settled(Client& client, const std::optional<std::chrono::seconds>& timeout,
+                                 int number) {
   support::Progress progress(support::Progress::detect());
   const auto start = Clock::now();
-  const auto until = start + timeout;
   std::string said;
   while (true) {
     support::check_interrupt();
     const fleet::Status status = client.status();
+    if (status.settled && status.rollout.back && status.rollout.number > number)
+      throw support::failure(fmt::format(
+          "failed to change '{}'; it is what it was before: {}", status.name,
+          status.rollout.reason.empty() ? "asked for by another command" : status.rollout.reason));
     if (status.settled)
       return status;
     if (const std::string now = summary(status, Clock::now() - start); now != said) {
@@ -123,10 +129,16 @@ fleet::Status wait_until_settled(Client& client, std::chrono::seconds timeout) {
     }
     if (status.quick_failures >= kQuickFailures)
       give_up(client, status, fmt::format("after {} attempts", status.quick_failures));
-    if (Clock::now() >= until)
-      give_up(client, status, fmt::format("after {} s", timeout.count()));
+    if (timeout && Clock::now() >= start + *timeout)
+      give_up(client, status, fmt::format("after {} s", timeout->count()));
     pause(std::chrono::milliseconds(200));
   }
+}
+
+void order_and_settle(Client& client, const support::json& order,
+                      const std::optional<std::chrono::seconds>& timeout) {
+  const auto answer = client.order(order);
+  wait_until_settled(client, timeout, fleet::parse_status(answer.at("status")).rollout.number);
 }
 
 void require_running(const Place& place) {

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "command/command.hpp"
@@ -21,9 +22,13 @@ CLI::Option* add_fleet_argument(CLI::App& command, std::string& name);
 CLI::Option* add_timeout_option(CLI::App& command, int& seconds);
 
 /// Waits until the fleet is settled, and says on standard error how far it is. Throws Error{Failure} with the
-/// end of an instance's log when that takes longer, or its instances fail again and again; Error{Interrupted}
-/// on Ctrl-C.
-fleet::Status wait_until_settled(supervisor::Client& client, std::chrono::seconds timeout);
+/// end of an instance's log when that takes longer, or its instances fail again and again, and with the
+/// reason when rollout `number` was gone back from; Error{Interrupted} on Ctrl-C.
+fleet::Status wait_until_settled(supervisor::Client& client,
+                                 const std::optional<std::chrono::seconds>& timeout, int number);
+/// Gives the order, and waits for what follows from it.
+void order_and_settle(supervisor::Client& client, const vmimage::support::json& order,
+                      const std::optional<std::chrono::seconds>& timeout);
 
 /// Throws Error{Failure} that says that a stopped fleet does not have what was asked for.
 void require_running(const supervisor::Place& place);

@@ -23,10 +23,6 @@ struct Options {
   int timeout = kDefaultTimeout;
 };
 
-void settle(Client& client, int timeout) {
-  wait_until_settled(client, std::chrono::seconds(timeout));
-}
-
 int parse_count(const std::string& text) {
   const bool digits = !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
   const int count = digits && text.size() <= 6 ? std::stoi(text) : -1;
@@ -41,21 +37,18 @@ void scale(const std::vector<std::string>& words, int timeout) {
   Client client(choose_fleet(words.size() == 2 ? words.front() : ""));
   require_running(client.place());
   require_memory(client.place().name, count);
-  client.order({{"command", "scale"}, {"count", count}});
-  settle(client, timeout);
+  order_and_settle(client, {{"command", "scale"}, {"count", count}}, std::chrono::seconds(timeout));
 }
 
 void restart(const Options& options) {
   Client client(choose_fleet(options.fleet));
   require_running(client.place());
-  client.order({{"command", "restart"}});
-  settle(client, options.timeout);
+  order_and_settle(client, {{"command", "restart"}}, std::chrono::seconds(options.timeout));
 }
 
 void start(const Options& options) {
   Client client(choose_fleet(options.fleet));
-  client.order({{"command", "start"}});
-  settle(client, options.timeout);
+  order_and_settle(client, {{"command", "start"}}, std::chrono::seconds(options.timeout));
 }
 
 void stop(const Options& options) {

@@ -5,15 +5,10 @@
 #include <memory>
 #include <optional>
 
-#include "command/fleet.hpp"
-#include "command/memory.hpp"
-#include "fleet/spec.hpp"
+#include "command/change.hpp"
 #include "inspect/image.hpp"
-#include "machine/accelerator.hpp"
 #include "recipe/manifest.hpp"
 #include "recipe/settings.hpp"
-#include "supervisor/secrets.hpp"
-#include "supervisor/state.hpp"
 #include "support/error.hpp"
 #include "support/file.hpp"
 
@@ -22,7 +17,6 @@ namespace vmfleet::command {
 namespace fs = std::filesystem;
 namespace support = vmimage::support;
 namespace recipe = vmimage::recipe;
-using supervisor::Client;
 
 namespace {
 
@@ -96,21 +90,6 @@ std::optional<fleet::Spec> spec_of(const fs::path& file) {
   return fleet::parse_spec(text, file.string(), fs::absolute(file).parent_path());
 }
 
-/// What an existing fleet is now: `up` with an image changes only what the command line names.
-std::optional<fleet::Spec> present_spec(const std::string& name) {
-  std::error_code problem;
-  const fs::path file = supervisor::fleets_folder() / name / "state.json";
-  if (!fs::exists(file, problem))
-    return std::nullopt;
-  const auto state = supervisor::parse_state(support::read_file(file), file.string());
-  return state.current ? std::optional(state.current->spec) : std::nullopt;
-}
-
-struct Wanted {
-  fleet::Spec spec;
-  recipe::Manifest manifest;
-};
-
 Wanted read(const Options& options) {
   const auto document = spec_of(options.what);
   const fs::path image = fs::absolute(vmimage::inspect::image_of(document ? document->image : options.what));
@@ -119,55 +98,18 @@ Wanted read(const Options& options) {
   if (name.empty())
     name = fleet::default_name(wanted.manifest.service);
   fleet::check_name(name);
-  if (!document)
+  if (!document)  // what the command line does not name stays as it is
     wanted.spec = present_spec(name).value_or(fleet::Spec{});
   wanted.spec.name = name;
   wanted.spec.image = image.lexically_normal();
   overlay(wanted.spec, options);
   // Once more as a document, so that both ways are held to the same rules.
   wanted.spec = fleet::parse_spec(fleet::to_json(wanted.spec), "the command line", "/");
-  require_memory(wanted.spec, wanted.manifest.size);
-  supervisor::read_secrets(wanted.spec.secrets);  // what cannot be read is refused before anything starts
   return wanted;
 }
 
-/// Nothing is left that was not there before.
-void take_back(Client& client, bool existed, const support::json& change) {
-  if (!existed) {
-    client.end("down");
-    return;
-  }
-  if (change.at("changed").get<bool>())
-    client.order({{"command", "undo"}});
-  if (change.at("was_stopped").get<bool>())
-    client.end("stop");
-}
-
 void up(const Options& options) {
-  const Wanted wanted = read(options);
-  const auto acceleration = vmimage::machine::probe_acceleration();
-  if (acceleration.kind == vmimage::machine::Accelerator::Tcg)
-    fmt::print(stderr, "vmfleet: without KVM, so slower: {}\n", acceleration.reason);
-  const bool existed = present_spec(wanted.spec.name).has_value();
-  Client client(supervisor::locate(wanted.spec.name), Client::Missing::Make);
-  support::json change{{"changed", true}, {"was_stopped", false}};
-  try {
-    change = client.order({{"command", "apply"},
-                           {"spec", support::json::parse(fleet::to_json(wanted.spec))},
-                           {"manifest", recipe::to_json(wanted.manifest)}});
-    const auto status = wait_until_settled(client, std::chrono::seconds(options.timeout));
-    fmt::print("{}\n", status.endpoint.empty() ? status.name : status.endpoint);
-  } catch (const support::Error& error) {
-    const std::exception_ptr cause = std::current_exception();
-    if (error.kind() == support::ErrorKind::Interrupted)
-      fmt::print(stderr, "vmfleet: interrupted; taking it back\n");
-    try {
-      take_back(client, existed, change);
-    } catch (const support::Error& problem) {
-      fmt::print(stderr, "vmfleet: {}\n", problem.what());
-    }
-    std::rethrow_exception(cause);
-  }
+  change_fleet(read(options), std::chrono::seconds(options.timeout));
 }
 
 }  // namespace

@@ -24,7 +24,8 @@ std::string folder_name(const std::string& digest) {
 
 }  // namespace
 
-Engine::Change Engine::apply(const fleet::Spec& spec, const std::string& manifest) {
+Engine::Change Engine::apply(const fleet::Spec& spec, const std::string& manifest,
+                             const std::optional<fleet::RolloutRules>& rules) {
   const auto parsed = recipe::parse_manifest(manifest, spec.image.string());
   Deployment wanted{spec, folder_name(parsed.digest), state_.current ? state_.current->restarts : 0,
                     keep_secrets(place_, spec.secrets)};
@@ -35,13 +36,21 @@ Engine::Change Engine::apply(const fleet::Spec& spec, const std::string& manifes
     serve(wanted);
     state_.boot_id = driver::boot_id();
   }
+  state_.mode = Mode::Running;
   if (change.changed) {
-    state_.previous = state_.current;
+    state_.before = state_.current;
+    const bool others = state_.before && state_.before->generation() != wanted.generation();
+    // A rollout that did not get to its end leaves nothing to go back to but what there was before it.
+    const bool unproven = state_.previous && fleet::under_way(state_.rollout) &&
+                          state_.previous->generation() != wanted.generation();
+    if (others && !unproven)
+      state_.previous = state_.current;
     state_.current = wanted;
     note("changed", "",
          fmt::format("{} of {} ({})", spec.count, spec.image.string(), wanted.digest.substr(0, 12)));
+    if (others)
+      begin_rollout(rules.value_or(spec.rollout), false, "");
   }
-  state_.mode = Mode::Running;
   state_.backoff = {};
   problem_.clear();
   save();
@@ -49,27 +58,53 @@ Engine::Change Engine::apply(const fleet::Spec& spec, const std::string& manifes
 }
 
 void Engine::undo() {
-  if (!state_.previous)
+  if (!state_.before)
     return;
-  serve(*state_.previous);
-  std::swap(state_.current, state_.previous);
-  state_.backoff = {};
+  serve(*state_.before);
+  const bool others = state_.before->generation() != state_.current->generation();
+  if (others)
+    state_.previous = state_.current;
+  std::swap(state_.current, state_.before);
   note("changed", "", "back to what it was before");
+  if (others)
+    begin_rollout(state_.rollout.rules, true, "it was taken back");
   save();
 }
 
-void Engine::scale(int count) {
+void Engine::roll_back(const std::string& reason) {
+  if (!state_.previous)
+    throw support::invalid("there is nothing to go back to: the fleet has had only one image",
+                           "'vmfleet deploy' changes the image");
+  Deployment back = *state_.previous;
+  back.spec.count = state_.current->spec.count;
+  back.spec.autoscale = state_.current->spec.autoscale;
+  serve(back);
+  state_.before = state_.previous = state_.current;
+  state_.current = back;
+  begin_rollout(state_.rollout.rules, true, reason);
+  save();
+}
+
+void Engine::scale(int count, const std::string& reason) {
   state_.current->spec.count = count;
   state_.backoff = {};
-  note("changed", "", fmt::format("{} instances wanted", count));
+  state_.scaled = outside_.now();
+  note("scaled", "", fmt::format("{} instances wanted{}{}", count, reason.empty() ? "" : ": ", reason));
+  save();
+}
+
+void Engine::autoscale(const std::optional<fleet::Autoscale>& autoscale) {
+  state_.current->spec.autoscale = autoscale;
+  note("changed", "", autoscale ? "the load decides the count" : "the count stays as it is");
   save();
 }
 
 void Engine::restart() {
+  state_.before = state_.previous = state_.current;
   reread_secrets();
   ++state_.current->restarts;
-  state_.backoff = {};
   note("changed", "", "all instances are to be replaced");
+  begin_rollout(state_.current->spec.rollout, false, "");
   save();
 }
 
@@ -109,6 +144,7 @@ void Engine::drop_unused_images() const {
     const std::string digest = entry.path().filename();
     const bool used = (state_.current && state_.current->digest == digest) ||
                       (state_.previous && state_.previous->digest == digest) ||
+                      (state_.before && state_.before->digest == digest) ||
                       std::any_of(state_.instances.begin(), state_.instances.end(),
                                   [&](const Record& record) { return record.digest == digest; });
     if (!used)
@@ -128,7 +164,7 @@ void Engine::reread_secrets() {
 
 void Engine::drop_unused_secrets() const {
   std::set<std::string> used;
-  for (const auto* deployment : {&state_.current, &state_.previous})
+  for (const auto* deployment : {&state_.current, &state_.previous, &state_.before})
     if (*deployment)
       used.insert((*deployment)->secrets);
   used.erase("");
@@ -173,6 +209,14 @@ fleet::Status Engine::status() {
   status.settled = balanced_ && fleet::settled(desired(), instances());
   status.quick_failures = state_.backoff.failures;
   status.problem = problem_;
+  if (const auto& rollout = state_.rollout; rollout.number != 0)
+    status.rollout = {.number = rollout.number,
+                      .strategy = fleet::to_string(rollout.rules.strategy),
+                      .phase = fleet::to_string(rollout.phase),
+                      .from = rollout.from,
+                      .to = rollout.to,
+                      .back = rollout.back,
+                      .reason = rollout.reason};
   for (const auto& record : state_.instances) {
     const auto look = outside_.driver.look(record.id);
     fleet::InstanceStatus one{record.id,         record.state,

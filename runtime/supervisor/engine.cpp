@@ -4,13 +4,16 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <ctime>
 
+#include "machine/serial.hpp"
 #include "supervisor/events.hpp"
 #include "support/error.hpp"
 #include "support/file.hpp"
 
 namespace vmfleet::supervisor {
 
+namespace machine = vmimage::machine;
 namespace support = vmimage::support;
 using fleet::ActionKind;
 using fleet::State;
@@ -24,8 +27,15 @@ std::uint16_t main_port(const recipe::Manifest& manifest) {
   return 0;
 }
 
-Engine::Engine(Place place, FleetState state, const Outside& outside, const fleet::Rules& rules)
-    : place_(std::move(place)), state_(std::move(state)), outside_(outside), rules_(rules) {
+namespace {
+
+constexpr std::chrono::seconds kLoadWindow{10};  // what the count follows
+constexpr int kLastWords = 10;                   // lines of a failed instance's log
+
+}  // namespace
+
+Engine::Engine(Place place, FleetState state, const Outside& outside)
+    : place_(std::move(place)), state_(std::move(state)), outside_(outside) {
   if (state_.current)
     take_over();
 }
@@ -33,10 +43,14 @@ Engine::Engine(Place place, FleetState state, const Outside& outside, const flee
 void Engine::take_over() {
   const std::string boot = driver::boot_id();
   const bool same_boot = state_.boot_id == boot;
+  if (!same_boot) {  // what was noted of the clock is of another one
+    state_.rollout.since = state_.rollout.progress = state_.scaled = outside_.now();
+    state_.backoff = {};
+  }
   state_.boot_id = boot;
   for (auto& record : state_.instances) {
-    const bool about_to_start = !record.running && record.state == State::Starting &&
-                                record.generation == state_.current->generation();
+    const bool about_to_start =
+        !record.running && record.state == State::Starting && deployment_of(record.generation);
     if (!same_boot || (!record.running && !about_to_start))
       record.running = driver::Running{};  // no process: it went with the host, or never was
     outside_.driver.adopt(launch_of(record), record.running);
@@ -48,7 +62,21 @@ void Engine::take_over() {
 fleet::Desired Engine::desired() const {
   if (!state_.current || state_.mode != Mode::Running)
     return {};
-  return {state_.current->spec.count, state_.current->generation()};
+  return {.count = state_.current->spec.count,
+          .generation = state_.current->generation(),
+          .previous = state_.previous ? state_.previous->generation() : "",
+          .rollout = state_.rollout};
+}
+
+fleet::Rules Engine::rules() const {
+  return state_.current ? state_.current->spec.rules : fleet::Rules{};
+}
+
+const Deployment* Engine::deployment_of(const std::string& generation) const {
+  for (const auto* one : {&state_.current, &state_.previous})
+    if (*one && (*one)->generation() == generation)
+      return &**one;
+  return nullptr;
 }
 
 Record* Engine::find(const std::string& id) {
@@ -61,9 +89,10 @@ std::vector<fleet::Instance> Engine::instances() {
   std::vector<fleet::Instance> list;
   for (const auto& record : state_.instances) {
     const auto phase = outside_.driver.look(record.id).phase;
-    const auto open = connections_.find(record.slot);
+    const auto counts = statistics_.find(record.slot);
     list.push_back({record.id, record.generation, record.state, record.since,
-                    phase != driver::Look::Phase::Gone, open == connections_.end() ? 0 : open->second});
+                    phase != driver::Look::Phase::Gone,
+                    counts == statistics_.end() ? 0 : counts->second.connections});
   }
   return list;
 }
@@ -76,12 +105,15 @@ void Engine::tick() {
   const auto now = outside_.now();
   const auto stable = [&](const Record& record) {
     return record.state == State::Healthy && record.healthy_since &&
-           now - *record.healthy_since >= rules_.stable;
+           now - *record.healthy_since >= rules().stable;
   };
   if (std::any_of(state_.instances.begin(), state_.instances.end(), stable))
     state_.backoff = {};
   route();
-  for (const auto& action : fleet::plan(desired(), {now, instances(), state_.backoff}, rules_))
+  watch_load();
+  go_on_rolling();
+  follow_load();
+  for (const auto& action : fleet::plan(desired(), {now, instances(), state_.backoff}, rules()))
     act(action);
   route();
   save();
@@ -96,23 +128,29 @@ void Engine::look_at(Record& record) {
   const auto manifest = manifest_of(record.digest);
   if (look.phase == driver::Look::Phase::Alive) {
     const auto port = look.running.ports.find(manifest->health.port);
-    outside_.checks.watch(
-        record.id, {manifest->health, port == look.running.ports.end() ? std::uint16_t{0} : port->second,
-                    place_.monitor(record.id)});
+    outside_.checks.watch(record.id,
+                          {.check = manifest->health,
+                           .port = port == look.running.ports.end() ? std::uint16_t{0} : port->second,
+                           .monitor = place_.monitor(record.id),
+                           .interval = rules().interval,
+                           .timeout = rules().timeout});
     verdict = outside_.checks.verdict(record.id);
     sighting.healthy = verdict.healthy;
     sighting.failed_checks = verdict.failed_checks;
+    sighting.passed_checks = verdict.passed_checks;
   }
   if (!verdict.cause.empty())
     record.cause = verdict.cause;
   const auto now = outside_.now();
-  const State next = fleet::next_state(record.state, record.since, sighting, now, rules_);
+  const State next = fleet::next_state(record.state, record.since, sighting, now, rules());
   if (next == record.state)
     return;
   if (next == State::Failed) {
     if (!sighting.alive)
       record.cause = look.problem.empty() ? "its machine ended" : look.problem;
-    state_.backoff = fleet::after_failure(state_.backoff, record.healthy_since, now, rules_);
+    state_.backoff = fleet::after_failure(state_.backoff, record.healthy_since, now, rules());
+    if (state_.backoff.failures > 0 && record.generation == desired().generation)
+      ++state_.rollout.failures;
     outside_.checks.forget(record.id);
   }
   if (next == State::Healthy) {
@@ -133,7 +171,8 @@ void Engine::enter(Record& record, State state, const std::string& text) {
 
 void Engine::act(const fleet::Action& action) {
   if (action.kind == ActionKind::Start) {
-    start_instance();
+    if (const auto* wanted = deployment_of(action.id))
+      start_instance(*wanted);
     return;
   }
   if (action.kind == ActionKind::Forget) {
@@ -165,11 +204,10 @@ int Engine::free_slot() const {
   return 0;
 }
 
-void Engine::start_instance() {
+void Engine::start_instance(const Deployment& wanted) {
   const int slot = free_slot();
   if (slot == 0)
     return;  // others have to go first
-  const Deployment& wanted = *state_.current;
   Record record;
   record.id = fmt::format("{}-{}", place_.name, state_.next_number++);
   record.slot = slot;
@@ -195,13 +233,15 @@ void Engine::forget(const std::string& id) {
 }
 
 driver::Launch Engine::launch_of(const Record& record) {
+  const auto* known = deployment_of(record.generation);
+  const Deployment& made_by = known ? *known : *state_.current;
   return {.id = record.id,
           .image = place_.image(record.digest) / "disk",
           .manifest = manifest_of(record.digest),
           .size = record.size,
-          .environment = state_.current->spec.environment,
-          .secrets = state_.current->secrets.empty() ? fs::path() : place_.secrets(state_.current->secrets),
-          .host_loopback = state_.current->spec.network.host_loopback,
+          .environment = made_by.spec.environment,
+          .secrets = made_by.secrets.empty() ? fs::path() : place_.secrets(made_by.secrets),
+          .host_loopback = made_by.spec.network.host_loopback,
           .folder = place_.instance(record.id),
           .socket = place_.monitor(record.id),
           .log = place_.log(record.id)};
@@ -250,25 +290,139 @@ void Engine::route() {
     return;
   std::map<int, balancer::Route> routes;
   bool draining = false;
+  ready_.clear();
+  const auto wanted = desired();
   for (const auto& record : state_.instances) {
     if (!record.running || (record.state != State::Healthy && record.state != State::Draining))
       continue;
     draining |= record.state == State::Draining;
-    const auto mode = record.state == State::Healthy ? balancer::Mode::Ready : balancer::Mode::Drain;
-    routes[record.slot] = {mode, record.running->ports};
+    const bool ready = fleet::takes_requests(
+        {.id = record.id, .generation = record.generation, .state = record.state}, wanted);
+    if (ready)
+      ready_.insert(record.id);
+    routes[record.slot] = {ready ? balancer::Mode::Ready : balancer::Mode::Drain, record.running->ports};
   }
   try {
     if (!serving_)
       serve(*state_.current);
     outside_.balancer.route(routes);
     balanced_ = true;
-    connections_ = draining ? outside_.balancer.connections() : std::map<int, unsigned>{};
+    if (draining)
+      statistics_ = outside_.balancer.statistics();
   } catch (const support::Error& error) {
     balanced_ = false;
     if (problem_ != error.what())
       note("balancer", "", error.what());
     problem_ = error.what();
   }
+}
+
+void Engine::watch_load() {
+  const auto now = outside_.now();
+  if (!history_.due(now))
+    return;
+  statistics_ = outside_.balancer.statistics();
+  std::vector<fleet::Sample> samples;
+  for (const auto& record : state_.instances) {
+    const auto look = outside_.driver.look(record.id);
+    const auto& counts = statistics_[record.slot];
+    if (look.phase == driver::Look::Phase::Alive)
+      samples.push_back({.id = record.id,
+                         .healthy = ready_.contains(record.id),
+                         .cpus = record.size.cpus,
+                         .cpu_seconds = look.cpu_seconds,
+                         .memory = look.memory,
+                         .requests = counts.requests,
+                         .errors = counts.errors,
+                         .connections = counts.connections,
+                         .response_ms = counts.response_ms});
+  }
+  history_.add(now, outside_.wall(), desired().count, samples);
+}
+
+/// Not while images change: then the count is the rollout's.
+void Engine::follow_load() {
+  const auto& autoscale = state_.current->spec.autoscale;
+  if (!autoscale || state_.mode != Mode::Running || fleet::under_way(state_.rollout))
+    return;
+  const auto now = outside_.now();
+  const std::time_t wall = outside_.wall();
+  std::tm local{};
+  ::localtime_r(&wall, &local);
+  const int minute = (local.tm_wday * 24 + local.tm_hour) * 60 + local.tm_min;
+  // What was seen before the last change was made by other instances than there are now.
+  const bool known = now - state_.scaled >= kLoadWindow;
+  const int count = state_.current->spec.count;
+  const auto next =
+      fleet::scale(*autoscale, minute, count, fleet::progress_of(desired(), instances()).healthy,
+                   known ? history_.load(kLoadWindow) : fleet::Load{}, state_.scaled, now);
+  if (next.count != count)
+    scale(next.count, next.reason);
+}
+
+void Engine::begin_rollout(const fleet::RolloutRules& rules, bool back, const std::string& reason) {
+  const std::string generation = state_.current->generation();
+  const bool takes_requests = std::any_of(
+      state_.instances.begin(), state_.instances.end(),
+      [&](const Record& record) { return record.generation == generation && ready_.contains(record.id); });
+  const auto name = [](const Deployment& one) {
+    return fmt::format("{} ({})", one.spec.image.filename().string(), one.digest.substr(0, 12));
+  };
+  state_.rollout = fleet::begin(state_.rollout.number + 1, rules, back, takes_requests, outside_.now());
+  state_.rollout.from = state_.previous ? name(*state_.previous) : "";
+  state_.rollout.to = name(*state_.current);
+  state_.rollout.reason = reason;
+  state_.backoff = {};
+  if (fleet::progress_of(desired(), instances()).outdated == 0) {
+    state_.rollout.phase = fleet::Phase::Done;  // nothing is there that could be replaced
+    return;
+  }
+  note(back ? "rollback" : "rollout", "",
+       fmt::format("{}, from {} to {}{}{}", fleet::to_string(rules.strategy), state_.rollout.from,
+                   state_.rollout.to, reason.empty() ? "" : ": ", reason));
+}
+
+void Engine::go_on_rolling() {
+  const auto phase = state_.rollout.phase;
+  if (phase == fleet::Phase::Done || state_.mode != Mode::Running)
+    return;
+  const auto wanted = desired();
+  auto progress = fleet::progress_of(wanted, instances());
+  for (const auto& record : state_.instances)
+    if (record.generation == wanted.generation) {
+      const auto rate = history_.rate(record.id);
+      progress.requests += rate.requests_total;
+      progress.errors += rate.errors_total;
+    }
+  const auto step = fleet::advance(state_.rollout, progress, outside_.now());
+  state_.rollout = step.rollout;
+  if (!step.failure.empty()) {
+    const std::string words = last_words();
+    roll_back(words.empty() ? step.failure : fmt::format("{}; {}", step.failure, words));
+    return;
+  }
+  if (state_.rollout.phase != phase)
+    note("rollout", "", fleet::to_string(state_.rollout.phase));
+}
+
+std::string Engine::last_words() const {
+  const Record* worst = nullptr;
+  const auto badness = [](const Record& record) {
+    return record.state == State::Failed      ? 3
+           : record.state == State::Unhealthy ? 2
+                                              : record.state == State::Starting;
+  };
+  for (const auto& record : state_.instances)
+    if (record.generation == state_.current->generation() && badness(record) > (worst ? badness(*worst) : 0))
+      worst = &record;
+  if (!worst)
+    return {};
+  std::string words = worst->cause;
+  std::error_code problem;
+  if (fs::exists(place_.log(worst->id), problem))
+    words += fmt::format("; its log ends with:\n{}",
+                         machine::last_lines(support::read_file(place_.log(worst->id)), kLastWords));
+  return fmt::format("{}: {}", worst->id, words);
 }
 
 bool Engine::finished() const {

@@ -4,9 +4,11 @@
 
 #include <functional>
 #include <memory>
+#include <set>
 
 #include "balancer/balancer.hpp"
 #include "driver/driver.hpp"
+#include "fleet/history.hpp"
 #include "fleet/plan.hpp"
 #include "fleet/status.hpp"
 #include "health/monitor.hpp"
@@ -26,24 +28,30 @@ struct Outside {
 class Engine {
  public:
   /// `state` is what an earlier supervisor left, or empty.
-  Engine(Place place, FleetState state, const Outside& outside, const fleet::Rules& rules = {});
+  Engine(Place place, FleetState state, const Outside& outside);
 
   /// One look and what follows from it. Throws nothing that a later tick could not put right.
   void tick();
   /// Nothing is left to do: the fleet is stopped or removed, and none of its processes runs.
   bool finished() const;
   bool empty() const { return !state_.current; }
+  const FleetState& state() const { return state_; }
   Mode mode() const { return state_.mode; }
 
   struct Change {
     bool changed = false;
     bool was_stopped = false;
   };
-  /// The fleet shall be this; `image` and `manifest` are stored. Throws Error, and nothing has changed.
-  Change apply(const fleet::Spec& spec, const std::string& manifest);
+  /// The fleet shall be this; `image` and `manifest` are stored; `rules` are those of the rollout that
+  /// follows, absent: the spec's. Throws Error, and nothing has changed.
+  Change apply(const fleet::Spec& spec, const std::string& manifest,
+               const std::optional<fleet::RolloutRules>& rules = {});
   /// Back to what it was before the last apply().
   void undo();
-  void scale(int count);
+  /// Back to the instances that there were before these. Throws Error{Usage} when there were none.
+  void roll_back(const std::string& reason);
+  void scale(int count, const std::string& reason = "");
+  void autoscale(const std::optional<fleet::Autoscale>& autoscale);
   void restart();
   void set_mode(Mode mode);
   fleet::Status status();
@@ -51,9 +59,14 @@ class Engine {
  private:
   void take_over();
   void look_at(Record& record);
+  void begin_rollout(const fleet::RolloutRules& rules, bool back, const std::string& reason);
+  void go_on_rolling();
+  void watch_load();
+  void follow_load();
+  std::string last_words() const;
   void enter(Record& record, fleet::State state, const std::string& text);
   void act(const fleet::Action& action);
-  void start_instance();
+  void start_instance(const Deployment& wanted);
   void forget(const std::string& id);
   void route();
   void serve(const Deployment& deployment);
@@ -66,6 +79,9 @@ class Engine {
   void note(const std::string& event, const std::string& instance, const std::string& text) const;
 
   fleet::Desired desired() const;
+  fleet::Rules rules() const;
+  /// The deployment that makes instances of this generation; nullptr: none does any more.
+  const Deployment* deployment_of(const std::string& generation) const;
   std::vector<fleet::Instance> instances();
   Record* find(const std::string& id);
   int free_slot() const;
@@ -76,12 +92,13 @@ class Engine {
   Place place_;
   FleetState state_;
   Outside outside_;
-  fleet::Rules rules_;
   std::string saved_;
   std::string problem_;
-  bool serving_ = false;  ///< the balancer has been told what it balances
-  bool balanced_ = true;  ///< and where to
-  std::map<int, unsigned> connections_;
+  bool serving_ = false;                                  ///< the balancer has been told what it balances
+  bool balanced_ = true;                                  ///< and where to
+  std::set<std::string> ready_;                           ///< those that get requests
+  std::map<int, balancer::ServerStatistics> statistics_;  ///< of the balancer's slots
+  fleet::History history_;
   std::map<std::string, std::shared_ptr<const recipe::Manifest>> manifests_;
 };
 

@@ -56,9 +56,11 @@ std::string to_json_line(const Event& event) {
 }
 
 std::string to_line(const Event& event) {
+  std::string text;
+  for (const char c : event.text)
+    text += c == '\n' ? std::string("\n    ") : std::string(1, c);
   return fmt::format("{}  {:<10}  {}{}{}\n", fleet::to_iso8601(event.time), event.event,
-                     event.instance.empty() ? "fleet" : event.instance, event.text.empty() ? "" : ": ",
-                     event.text);
+                     event.instance.empty() ? "fleet" : event.instance, text.empty() ? "" : ": ", text);
 }
 
 }  // namespace vmfleet::supervisor

@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "fleet/rules.hpp"
 #include "support/digest.hpp"
 #include "support/error.hpp"
 #include "support/json.hpp"
@@ -25,6 +26,34 @@ json deployment_json(const Deployment& deployment) {
 Deployment parse_deployment(const json& document, const std::string& where) {
   return {fleet::parse_spec(document.at("spec").dump(), where, "/"), document.at("digest"),
           document.at("restarts"), document.value("secrets", "")};
+}
+
+json rollout_json(const fleet::Rollout& rollout) {
+  return {{"number", rollout.number},
+          {"from", rollout.from},
+          {"to", rollout.to},
+          {"rules", fleet::to_json(rollout.rules)},
+          {"phase", fleet::to_string(rollout.phase)},
+          {"since", rollout.since.count()},
+          {"progress", rollout.progress.count()},
+          {"best", rollout.best},
+          {"failures", rollout.failures},
+          {"back", rollout.back},
+          {"reason", rollout.reason}};
+}
+
+fleet::Rollout parse_rollout(const json& document, const std::string& where) {
+  return {.number = document.at("number"),
+          .from = document.at("from"),
+          .to = document.at("to"),
+          .rules = fleet::read_rollout(support::Fields(document.at("rules"), where, "/rollout/rules"), {}),
+          .phase = fleet::parse_phase(document.at("phase")),
+          .since = fleet::Milliseconds(document.at("since").get<std::int64_t>()),
+          .progress = fleet::Milliseconds(document.at("progress").get<std::int64_t>()),
+          .best = document.at("best"),
+          .failures = document.at("failures"),
+          .back = document.at("back"),
+          .reason = document.at("reason")};
 }
 
 json running_json(const driver::Running& running) {
@@ -100,6 +129,11 @@ FleetState parse_fields(const json& document, const std::string& where) {
     state.current = parse_deployment(document.at("current"), where);
   if (document.contains("previous"))
     state.previous = parse_deployment(document.at("previous"), where);
+  if (document.contains("before"))
+    state.before = parse_deployment(document.at("before"), where);
+  if (document.contains("rollout"))  // not in those of the first releases
+    state.rollout = parse_rollout(document.at("rollout"), where);
+  state.scaled = fleet::Milliseconds(document.value("scaled", std::int64_t{0}));
   state.next_number = document.at("next_number");
   state.boot_id = document.at("boot_id");
   state.backoff = {document.at("failures"),
@@ -144,11 +178,15 @@ std::string to_json(const FleetState& state) {
                 {"failures", state.backoff.failures},
                 {"last_failure", state.backoff.last_failure.count()},
                 {"listeners", listeners},
-                {"instances", instances}};
+                {"instances", instances},
+                {"rollout", rollout_json(state.rollout)},
+                {"scaled", state.scaled.count()}};
   if (state.current)
     document["current"] = deployment_json(*state.current);
   if (state.previous)
     document["previous"] = deployment_json(*state.previous);
+  if (state.before)
+    document["before"] = deployment_json(*state.before);
   return document.dump(2) + "\n";
 }
 

@@ -8,6 +8,7 @@
 #include "balancer/config.hpp"
 #include "driver/driver.hpp"
 #include "fleet/instance.hpp"
+#include "fleet/rollout.hpp"
 #include "fleet/spec.hpp"
 
 namespace vmfleet::supervisor {
@@ -50,7 +51,10 @@ struct Record {
 struct FleetState {
   Mode mode = Mode::Running;
   std::optional<Deployment> current;
-  std::optional<Deployment> previous;
+  std::optional<Deployment> previous;  ///< the last one with other instances: what a rollback goes back to
+  std::optional<Deployment> before;    ///< what there was before the last order to change
+  fleet::Rollout rollout;
+  fleet::Milliseconds scaled{0};  ///< when the count was last changed
   int next_number = 1;
   std::string boot_id;
   fleet::Backoff backoff;

@@ -7,6 +7,7 @@
 #include <cstdlib>
 
 #include "driver/local/local.hpp"
+#include "fleet/rules.hpp"
 #include "supervisor/engine.hpp"
 #include "supervisor/socket.hpp"
 #include "support/error.hpp"
@@ -37,13 +38,22 @@ json carry_out(Engine& engine, const json& order) {
     throw support::failure("the fleet has not been started");
   if (command == "apply") {
     const auto spec = fleet::parse_spec(order.at("spec").dump(), "fleet spec", "/");
-    const auto change = engine.apply(spec, order.at("manifest"));
+    std::optional<fleet::RolloutRules> rules;
+    if (order.contains("rollout"))
+      rules = fleet::read_rollout(support::Fields(order.at("rollout"), "order", "/rollout"), spec.rollout);
+    const auto change = engine.apply(spec, order.at("manifest"), rules);
     answer["changed"] = change.changed;
     answer["was_stopped"] = change.was_stopped;
   } else if (command == "undo") {
     engine.undo();
+  } else if (command == "rollback") {
+    engine.roll_back("");
   } else if (command == "scale") {
     engine.scale(order.at("count"));
+  } else if (command == "autoscale") {
+    engine.autoscale(order.contains("autoscale") ? std::optional(fleet::read_autoscale(
+                                                       support::Fields(order.at("autoscale"), "order")))
+                                                 : std::nullopt);
   } else if (command == "restart") {
     engine.restart();
   } else if (command == "start") {

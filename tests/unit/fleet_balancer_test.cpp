@@ -61,14 +61,25 @@ TEST(FleetBalancer, CommandsSetEveryPortOfASlot) {
   EXPECT_EQ("set server port-8080/instance3 state maint", commands(3, {}, listeners, "127.0.0.1")[0]);
 }
 
-TEST(FleetBalancer, ConnectionsAreSummedPerSlot) {
-  EXPECT_EQ((std::map<int, unsigned>{{1, 3}, {12, 0}}),
-            parse_connections("# pxname,svname,qcur,qmax,scur,smax,\n"
-                              "port-8080,instance1,0,0,2,5,\n"
-                              "port-9090,instance1,0,0,1,5,\n"
-                              "port-8080,instance12,,,0,0,\n"
-                              "port-8080,BACKEND,0,0,9,9,\n"
-                              "short\n\n"));
+TEST(FleetBalancer, StatisticsAreOfASlotInAllBackendsOrInTheMainOne) {
+  const auto statistics = parse_statistics(
+      "# pxname,svname,qcur,scur,stot,econ,eresp,hrsp_2xx,hrsp_5xx,rtime,mode,\n"
+      "port-8080,instance1,0,2,9,1,2,7,4,25,http,\n"
+      "port-9090,instance1,0,1,50,,,,,,tcp,\n"
+      "port-8080,instance12,,0,0,0,0,0,0,0,http,\n"
+      "port-8080,BACKEND,0,9,9,0,0,7,4,25,http,\n"
+      "short\n\n",
+      8080);
+  ASSERT_EQ(2u, statistics.size());
+  EXPECT_EQ((ServerStatistics{.connections = 3, .requests = 11, .errors = 7, .response_ms = 25}),
+            statistics.at(1));
+  EXPECT_EQ(ServerStatistics{}, statistics.at(12));
+}
+
+TEST(FleetBalancer, WithoutHttpARequestIsAConnection) {
+  const auto statistics =
+      parse_statistics("# pxname,svname,scur,stot,econ,eresp,mode,\nport-53,instance1,1,50,2,0,tcp,\n", 53);
+  EXPECT_EQ((ServerStatistics{.connections = 1, .requests = 50, .errors = 2}), statistics.at(1));
 }
 
 TEST(FleetBalancer, RefusalsAreTold) {

@@ -21,7 +21,7 @@ class FakeChecks : public health::Checks {
   void forget(const std::string& id) override { watched.erase(id); }
   health::Verdict verdict(const std::string& id) override {
     const bool good = !sick.contains(id);
-    return {good, good ? 0 : 3, good ? "" : "HTTP 500"};
+    return {good, good ? 0 : 3, good ? 1 : 0, good ? "" : "HTTP 500"};
   }
   std::map<std::string, health::Target> watched;
   std::set<std::string> sick;
@@ -35,11 +35,11 @@ class FakeBalancer : public balancer::Balancer {
     served.push_back(config);
   }
   void route(const std::map<int, balancer::Route>& wanted) override { routes = wanted; }
-  std::map<int, unsigned> connections() override { return open; }
+  std::map<int, balancer::ServerStatistics> statistics() override { return counts; }
   void stop() override {}
   std::vector<balancer::Config> served;
   std::map<int, balancer::Route> routes;
-  std::map<int, unsigned> open;
+  std::map<int, balancer::ServerStatistics> counts;
   std::string problem;
 };
 
@@ -209,11 +209,11 @@ TEST_F(FleetEngine, ScalesWithTheBalancerInStep) {
 
 TEST_F(FleetEngine, WaitsForOpenRequestsBeforeItPowersOff) {
   up();
-  balancer.open = {{3, 1}};
+  balancer.counts[3].connections = 1;
   engine->scale(2);
   ticks(4);
   EXPECT_EQ(0, std::count(driver.log.begin(), driver.log.end(), "power-off hello-3"));
-  balancer.open.clear();
+  balancer.counts.clear();
   ticks(3);
   EXPECT_EQ(1, std::count(driver.log.begin(), driver.log.end(), "power-off hello-3"));
 }
