@@ -11,18 +11,21 @@ _vmfleet() {
   local word=$2 previous=$3 command=${COMP_WORDS[1]} words=
   COMPREPLY=()
   case $previous in
+    --strategy) mapfile -t COMPREPLY < <(compgen -W "rolling blue-green canary all-at-once" -- "$word"); return ;;
     --driver) mapfile -t COMPREPLY < <(compgen -W "local" -- "$word"); return ;;
     --env-file) mapfile -t COMPREPLY < <(compgen -f -- "$word"); compopt -o filenames; return ;;
-    --count | --name | --env | --secret | --port | --cpus | --memory | --timeout | --instance) return ;;
+    --count | --name | --env | --secret | --port | --cpus | --memory | --timeout | --instance | --batch | --surge | --min-healthy | --canary | --bake | --max-errors | --keep-old | --limit | --min | --max | --target | --cooldown) return ;;
   esac
   if ((COMP_CWORD == 1)); then
-    words="up status list scale logs events restart stop start down --help --version"
+    words="up status list deploy rollback scale autoscale logs events restart stop start down --help --version"
   else
     case $command in
       up) words="--count --name --env --env-file --secret --port --cpus --memory --overcommit --host-loopback --driver --timeout --help" ;;
       status) words="--json --watch --help" ;;
       list) words="--json --help" ;;
-      scale | restart | start) words="--timeout --help" ;;
+      deploy) words="--strategy --batch --surge --min-healthy --canary --bake --max-errors --keep-old --limit --timeout --help" ;;
+      autoscale) words="--min --max --target --cooldown --off --help" ;;
+      rollback | scale | restart | start) words="--timeout --help" ;;
       logs) words="--follow --instance --help" ;;
       events) words="--json --help" ;;
       stop | down) words="--help" ;;
@@ -30,7 +33,7 @@ _vmfleet() {
     [[ $command == up || $command == list ]] || words+=" $(_vmfleet_fleets)"
   fi
   mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
-  if [[ $command == up ]] && ((COMP_CWORD > 1)) && [[ $word != -* ]]; then
+  if [[ $command == up || $command == deploy ]] && ((COMP_CWORD > 1)) && [[ $word != -* ]]; then
     mapfile -t COMPREPLY < <(compgen -f -- "$word")
     compopt -o filenames
   fi
