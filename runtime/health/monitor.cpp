@@ -11,12 +11,16 @@ namespace {
 
 constexpr milliseconds kWhileStarting{250};  // a boot should not wait for its check
 
-std::optional<std::string> check_once(const Target& target) {
+/// That its network is not there yet is of interest while it starts only; later, it takes connections late
+/// because it is busy. For a TCP check it is the answer itself.
+std::optional<std::string> check_once(const Target& target, bool starting) {
   try {
-    const auto reached = [&](std::uint16_t local_port) {
-      vmimage::machine::Qmp qmp(target.monitor, target.timeout);
-      return vmimage::machine::reached_guest(qmp, local_port);
-    };
+    vmimage::machine::Reached reached;
+    if (starting || target.check.type == vmimage::recipe::HealthType::Tcp)
+      reached = [&](std::uint16_t local_port) {
+        vmimage::machine::Qmp qmp(target.monitor, target.timeout);
+        return vmimage::machine::reached_guest(qmp, local_port);
+      };
     return vmimage::machine::check_health(target.check, "127.0.0.1", target.port, target.timeout, reached);
   } catch (const std::exception& error) {
     return error.what();
@@ -71,15 +75,14 @@ Verdict Monitor::verdict(const std::string& id) {
 
 void Monitor::run(Watcher& watcher, const Target& target) {
   std::unique_lock lock(watcher.mutex);
-  auto pause = kWhileStarting;
+  bool starting = true;
   while (!watcher.stop) {
     lock.unlock();
-    const auto cause = check_once(target);
+    const auto cause = check_once(target, starting);
     lock.lock();
     note(watcher.verdict, cause);
-    if (!cause)
-      pause = target.interval;
-    watcher.changed.wait_for(lock, pause, [&] { return watcher.stop; });
+    starting = starting && cause;
+    watcher.changed.wait_for(lock, starting ? kWhileStarting : target.interval, [&] { return watcher.stop; });
   }
   watcher.ended = true;
 }
