@@ -135,7 +135,9 @@ void HaProxy::route(const std::map<int, Route>& routes) {
 }
 
 void HaProxy::send(const std::map<int, Route>& routes) {
+  // Who gets requests comes first, so that at no moment nobody does.
   std::vector<std::string> list;
+  std::vector<std::string> others;
   for (int slot = 1; slot <= kSlots; ++slot) {
     const auto wanted = routes.find(slot);
     const Route route = wanted == routes.end() ? Route{} : wanted->second;
@@ -144,8 +146,10 @@ void HaProxy::send(const std::map<int, Route>& routes) {
     if (same)
       continue;
     const auto words = commands(slot, route, config_->listeners, config_->address);
-    list.insert(list.end(), words.begin(), words.end());
+    auto& kind = route.mode == Mode::Ready ? list : others;
+    kind.insert(kind.end(), words.begin(), words.end());
   }
+  list.insert(list.end(), others.begin(), others.end());
   for (std::size_t at = 0; at < list.size(); at += kBatch) {
     const auto end = std::min(at + kBatch, list.size());
     const std::string answer = ask(fmt::format(
