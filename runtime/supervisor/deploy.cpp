@@ -43,9 +43,12 @@ Engine::Change Engine::apply(const fleet::Spec& spec, const std::string& manifes
     // A rollout that did not get to its end leaves nothing to go back to but what there was before it.
     const bool unproven = state_.previous && fleet::under_way(state_.rollout) &&
                           state_.previous->generation() != wanted.generation();
-    if (others && !unproven)
+    if (others && !unproven) {
+      state_.older = state_.previous;
       state_.previous = state_.current;
+    }
     state_.current = wanted;
+    state_.scaled = outside_.now();
     note("changed", "",
          fmt::format("{} of {} ({})", spec.count, spec.image.string(), wanted.digest.substr(0, 12)));
     if (others)
@@ -63,12 +66,22 @@ void Engine::undo() {
   serve(*state_.before);
   const bool others = state_.before->generation() != state_.current->generation();
   if (others)
-    state_.previous = state_.current;
+    forsake();
   std::swap(state_.current, state_.before);
   note("changed", "", "back to what it was before");
   if (others)
     begin_rollout(state_.rollout.rules, true, "it was taken back");
   save();
+}
+
+/// What follows goes back from what the fleet is. Nobody wants to go on again to what did not prove good.
+void Engine::forsake() {
+  if (fleet::under_way(state_.rollout)) {
+    state_.previous = state_.older;
+    state_.older.reset();
+  } else {
+    state_.previous = state_.current;
+  }
 }
 
 void Engine::roll_back(const std::string& reason) {
@@ -79,7 +92,8 @@ void Engine::roll_back(const std::string& reason) {
   back.spec.count = state_.current->spec.count;
   back.spec.autoscale = state_.current->spec.autoscale;
   serve(back);
-  state_.before = state_.previous = state_.current;
+  forsake();
+  state_.before = state_.current;
   state_.current = back;
   begin_rollout(state_.rollout.rules, true, reason);
   save();
@@ -142,11 +156,11 @@ void Engine::drop_unused_images() const {
   std::error_code ignored;
   for (const auto& entry : fs::directory_iterator(place_.root / "images", ignored)) {
     const std::string digest = entry.path().filename();
-    const bool used = (state_.current && state_.current->digest == digest) ||
-                      (state_.previous && state_.previous->digest == digest) ||
-                      (state_.before && state_.before->digest == digest) ||
-                      std::any_of(state_.instances.begin(), state_.instances.end(),
-                                  [&](const Record& record) { return record.digest == digest; });
+    const auto kept = state_.deployments();
+    const bool used =
+        std::any_of(kept.begin(), kept.end(), [&](const Deployment* one) { return one->digest == digest; }) ||
+        std::any_of(state_.instances.begin(), state_.instances.end(),
+                    [&](const Record& record) { return record.digest == digest; });
     if (!used)
       fs::remove_all(entry.path(), ignored);
   }
@@ -164,9 +178,8 @@ void Engine::reread_secrets() {
 
 void Engine::drop_unused_secrets() const {
   std::set<std::string> used;
-  for (const auto* deployment : {&state_.current, &state_.previous, &state_.before})
-    if (*deployment)
-      used.insert((*deployment)->secrets);
+  for (const auto* deployment : state_.deployments())
+    used.insert(deployment->secrets);
   used.erase("");
   drop_secrets_but(place_, used);
 }

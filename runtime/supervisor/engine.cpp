@@ -73,9 +73,9 @@ fleet::Rules Engine::rules() const {
 }
 
 const Deployment* Engine::deployment_of(const std::string& generation) const {
-  for (const auto* one : {&state_.current, &state_.previous})
-    if (*one && (*one)->generation() == generation)
-      return &**one;
+  for (const auto* one : state_.deployments())
+    if (one->generation() == generation)
+      return one;
   return nullptr;
 }
 
@@ -369,7 +369,7 @@ void Engine::begin_rollout(const fleet::RolloutRules& rules, bool back, const st
     return fmt::format("{} ({})", one.spec.image.filename().string(), one.digest.substr(0, 12));
   };
   state_.rollout = fleet::begin(state_.rollout.number + 1, rules, back, takes_requests, outside_.now());
-  state_.rollout.from = state_.previous ? name(*state_.previous) : "";
+  state_.rollout.from = state_.before ? name(*state_.before) : "";
   state_.rollout.to = name(*state_.current);
   state_.rollout.reason = reason;
   state_.backoff = {};

@@ -59,6 +59,7 @@ class Engine {
  private:
   void take_over();
   void look_at(Record& record);
+  void forsake();
   void begin_rollout(const fleet::RolloutRules& rules, bool back, const std::string& reason);
   void go_on_rolling();
   void watch_load();

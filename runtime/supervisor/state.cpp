@@ -129,6 +129,8 @@ FleetState parse_fields(const json& document, const std::string& where) {
     state.current = parse_deployment(document.at("current"), where);
   if (document.contains("previous"))
     state.previous = parse_deployment(document.at("previous"), where);
+  if (document.contains("older"))
+    state.older = parse_deployment(document.at("older"), where);
   if (document.contains("before"))
     state.before = parse_deployment(document.at("before"), where);
   if (document.contains("rollout"))  // not in those of the first releases
@@ -149,6 +151,14 @@ FleetState parse_fields(const json& document, const std::string& where) {
 
 std::string to_string(Mode mode) {
   return kModes.at(static_cast<std::size_t>(mode));
+}
+
+std::vector<const Deployment*> FleetState::deployments() const {
+  std::vector<const Deployment*> list;
+  for (const auto* one : {&current, &previous, &older, &before})
+    if (*one)
+      list.push_back(&**one);
+  return list;
 }
 
 std::string Deployment::generation() const {
@@ -185,6 +195,8 @@ std::string to_json(const FleetState& state) {
     document["current"] = deployment_json(*state.current);
   if (state.previous)
     document["previous"] = deployment_json(*state.previous);
+  if (state.older)
+    document["older"] = deployment_json(*state.older);
   if (state.before)
     document["before"] = deployment_json(*state.before);
   return document.dump(2) + "\n";

@@ -52,6 +52,7 @@ struct FleetState {
   Mode mode = Mode::Running;
   std::optional<Deployment> current;
   std::optional<Deployment> previous;  ///< the last one with other instances: what a rollback goes back to
+  std::optional<Deployment> older;     ///< what `previous` was before the last change, if that proves bad
   std::optional<Deployment> before;    ///< what there was before the last order to change
   fleet::Rollout rollout;
   fleet::Milliseconds scaled{0};  ///< when the count was last changed
@@ -60,6 +61,9 @@ struct FleetState {
   fleet::Backoff backoff;
   std::vector<balancer::Listener> listeners;  ///< the main one first
   std::vector<Record> instances;              ///< oldest first
+
+  /// Those that may still be wanted again.
+  std::vector<const Deployment*> deployments() const;
 };
 
 std::string to_json(const FleetState& state);

@@ -95,6 +95,22 @@ class FleetEngine : public testing::Test {
     return list;
   }
 
+  fleet::Spec changed(const std::string& digest) {
+    vmimage::support::write_file_atomic(spec.image, "image " + digest);
+    return spec;
+  }
+
+  void settle() {
+    for (int i = 0; i < 60 && (i == 0 || !engine->status().settled); ++i)
+      ticks(1);
+    EXPECT_TRUE(engine->status().settled);
+  }
+
+  void deploy(const std::string& digest) {
+    engine->apply(changed(digest), recipe::to_json(manifest(digest)));
+    settle();
+  }
+
   int ready() const {
     return static_cast<int>(
         std::count_if(balancer.routes.begin(), balancer.routes.end(),
@@ -253,6 +269,68 @@ TEST_F(FleetEngine, ARolloutEndsWithTheNewOnesOnly) {
   }
   EXPECT_EQ((Ids{"hello-4", "hello-5", "hello-6"}), ids());
   EXPECT_EQ("v", driver.known.at("hello-6").environment.at("K"));
+}
+
+TEST_F(FleetEngine, RollbackReturnsToTheImageBeforeAndOnAgain) {
+  up();
+  EXPECT_THROW(engine->roll_back(""), vmimage::support::Error);
+  deploy("sha256:fedc");
+  engine->roll_back("");
+  settle();
+  EXPECT_EQ("image one", vmimage::support::read_file(driver.known.at(ids().at(0)).image));
+  EXPECT_TRUE(engine->status().rollout.back);
+  engine->roll_back("");
+  settle();
+  EXPECT_EQ("image sha256:fedc", vmimage::support::read_file(driver.known.at(ids().at(0)).image));
+}
+
+TEST_F(FleetEngine, AnImageThatFailsIsGoneBackFromAndNotReturnedTo) {
+  up();
+  deploy("sha256:fedc");
+  const auto before = ids();
+  driver.problem = "no such machine";
+  engine->apply(changed("sha256:bad"), recipe::to_json(manifest("sha256:bad")));
+  ticks(20);
+  driver.problem.clear();
+  settle();
+  EXPECT_EQ(before, ids());
+  const auto rollout = engine->status().rollout;
+  EXPECT_TRUE(rollout.back);
+  EXPECT_NE(std::string::npos, rollout.reason.find("no such machine")) << rollout.reason;
+  make();  // what there is to go back to is not lost with the supervisor
+  engine->roll_back("");
+  settle();
+  EXPECT_EQ("image one", vmimage::support::read_file(driver.known.at(ids().at(0)).image));
+}
+
+TEST_F(FleetEngine, BlueGreenSwitchesAtOnceAndBackWithoutStartingAnything) {
+  up();
+  const auto before = ids();
+  spec.rollout.strategy = fleet::Strategy::BlueGreen;
+  deploy("sha256:fedc");
+  EXPECT_EQ(6u, ids().size());
+  EXPECT_EQ(3, ready());
+  engine->roll_back("");
+  ticks(1);
+  EXPECT_EQ(3, ready());
+  settle();
+  ticks(5);
+  EXPECT_EQ(before, ids());
+}
+
+TEST_F(FleetEngine, TheCountFollowsTheLoad) {
+  spec.autoscale =
+      fleet::Autoscale{.least = 2, .most = 5, .targets = {{fleet::Metric::Requests, 10}}, .schedule = {}};
+  up();
+  for (int i = 0; i < 40; ++i) {
+    for (int slot = 1; slot <= 5; ++slot)
+      balancer.counts[slot].requests += 14;  // a second: of 3 instances, 42
+    ticks(1);
+  }
+  EXPECT_EQ(5u, ids().size());
+  for (int i = 0; i < 700; ++i)
+    ticks(1);
+  EXPECT_EQ(2u, ids().size());
 }
 
 TEST_F(FleetEngine, AChangedSecretReplacesAllAndTheOldOneGoes) {
