@@ -1,11 +1,10 @@
 // A service that does what its settings say, for the tests of fleets.
-//   GET /             <host name>
-//   GET /env/<name>   the value of an environment variable
-//   GET /secret/<name>  what is in that file of $CREDENTIALS_DIRECTORY
-//   GET /credentials  that folder, with the modes and owners of all in it, and the service's own user
-//   GET /reach?host=H&port=P  "connected" when somebody there answers a request of this guest's, or why not
-//   GET /slow         <host name>, after two seconds
-//   GET /healthz      HEALTH in the environment: the status that it answers with (default 200)
+//   GET /             <host name>; with ERRORS in the environment: the status that it says, for every other
+//   request GET /env/<name>   the value of an environment variable GET /secret/<name>  what is in that file
+//   of $CREDENTIALS_DIRECTORY GET /credentials  that folder, with the modes and owners of all in it, and the
+//   service's own user GET /reach?host=H&port=P  "connected" when somebody there answers a request of this
+//   guest's, or why not GET /slow         <host name>, after two seconds GET /healthz      HEALTH in the
+//   environment: the status that it answers with (default 200)
 // CRASH in the environment: says so and ends at once. It also answers every connection to port 9090 with a
 // line.
 
@@ -15,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
@@ -109,7 +109,11 @@ int main() {
   }
   std::signal(SIGTERM, [](int) { _exit(0); });
   httplib::Server server;
+  server.set_keep_alive_timeout(1);  // seconds; idle connections hold its threads for no longer
   server.Get("/", [](const httplib::Request&, httplib::Response& response) {
+    static std::atomic<int> requests = 0;
+    if (!setting("ERRORS").empty() && ++requests % 2 == 0)
+      response.status = std::atoi(setting("ERRORS").c_str());
     response.set_content(host_name() + "\n", "text/plain");
   });
   server.Get("/slow", [](const httplib::Request&, httplib::Response& response) {
