@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "supervisor/socket.hpp"
+#include "support/digest.hpp"
 #include "support/error.hpp"
 #include "support/file.hpp"
 #include "support/process.hpp"
@@ -24,6 +25,7 @@ using support::failure;
 namespace {
 
 constexpr auto kReadyLimit = std::chrono::seconds(10);
+constexpr auto kBetweenTries = std::chrono::seconds(1);  // somebody else may have its port for long
 constexpr std::size_t kBatch = 40;  // commands in one line, which HAProxy's buffer (16 KiB) has to hold
 constexpr int kFirstPort = 20000;
 constexpr int kPorts = 12000;  // up to 31999; the kernel's own range starts at 32768 (ip(7))
@@ -31,6 +33,13 @@ constexpr int kPorts = 12000;  // up to 31999; the kernel's own range starts at 
 std::string tail_of(const fs::path& log) {
   std::error_code problem;
   return fs::exists(log, problem) ? support::read_file(log) : std::string();
+}
+
+/// What a running balancer's configuration file begins with: where it leads to changes without it.
+std::string mark_of(const Config& config) {
+  Config fixed = config;
+  fixed.routes.clear();
+  return fmt::format("# {}\n", support::sha256(to_text(fixed)));
 }
 
 bool wait_for_end(const driver::ProcessId& process, std::chrono::milliseconds limit) {
@@ -54,20 +63,17 @@ std::string HaProxy::ask(const std::string& commands) const {
 }
 
 void HaProxy::serve(const Config& config) {
-  const std::string text = to_text(config);
   std::error_code problem;
-  const bool same = fs::exists(file_, problem) && support::read_file(file_) == text;
+  const bool same = fs::exists(file_, problem) && support::read_file(file_).starts_with(mark_of(config));
   const auto before = std::exchange(config_, config);
   if (same && process_ && answers(*process_))
     return;
-  const std::string old_text = same || !before ? text : to_text(*before);
-  support::write_file_atomic(file_, text, 0600);
   try {
     start();
   } catch (...) {
-    if (before)
-      support::write_file_atomic(file_, old_text, 0600);
     config_ = before;
+    if (before)
+      write_config();
     throw;
   }
 }
@@ -80,10 +86,15 @@ bool HaProxy::answers(const driver::ProcessId& process) const {
   }
 }
 
+void HaProxy::write_config() const {
+  support::write_file_atomic(file_, mark_of(*config_) + to_text(*config_), 0600);
+}
+
 void HaProxy::start() {
   // One that cannot be talked to cannot hand anything over: its socket has been removed, or it hangs.
   if (process_ && !answers(*process_))
     end_all();
+  write_config();
   std::error_code ignored;
   fs::remove(log_, ignored);
   std::vector<std::string> argv{"haproxy", "-db", "-f", file_};
@@ -96,7 +107,23 @@ void HaProxy::start() {
     throw failure("failed to start HAProxy", tail_of(log_));
   process_ = process;
   sent_.clear();
-  everything_sent_ = true;  // all slots of a new one lead nowhere
+  for (const auto& [slot, route] : config_->routes)
+    if (route.mode == Mode::Ready)
+      sent_[slot] = route;
+  everything_sent_ = true;
+}
+
+void HaProxy::start_again() {
+  if (trouble_ && Clock::now() < next_try_)
+    std::rethrow_exception(trouble_);
+  try {
+    start();
+    trouble_ = nullptr;
+  } catch (...) {
+    trouble_ = std::current_exception();
+    next_try_ = Clock::now() + kBetweenTries;
+    throw;
+  }
 }
 
 void HaProxy::wait_until_ready(const driver::ProcessId& process) {
@@ -122,14 +149,15 @@ void HaProxy::wait_until_ready(const driver::ProcessId& process) {
 void HaProxy::route(const std::map<int, Route>& routes) {
   if (!config_)
     return;
+  config_->routes = routes;
   if (!process_ || !driver::is_alive(*process_))
-    start();
+    start_again();
   try {
     send(routes);
   } catch (const support::Error&) {
     if (answers(*process_))
       throw;
-    start();
+    start_again();
     send(routes);
   }
 }

@@ -1,6 +1,8 @@
 #pragma once
 // What gives the requests at a fleet's address to its instances: HAProxy, one process per fleet.
 
+#include <chrono>
+#include <exception>
 #include <map>
 #include <optional>
 
@@ -33,7 +35,10 @@ class HaProxy : public Balancer {
   void stop() override;
 
  private:
+  using Clock = std::chrono::steady_clock;
   void start();
+  void start_again();
+  void write_config() const;
   void end_all();
   bool answers(const driver::ProcessId& process) const;
   void send(const std::map<int, Route>& routes);
@@ -46,6 +51,8 @@ class HaProxy : public Balancer {
   std::optional<driver::ProcessId> process_;
   std::map<int, Route> sent_;
   bool everything_sent_ = false;
+  std::exception_ptr trouble_;  ///< with the last start
+  Clock::time_point next_try_;
 };
 
 /// A port on 127.0.0.1 that nothing listens on; the same one for the same name where it is free. From below

@@ -33,6 +33,27 @@ const char* const kHttp =
     "  retry-on conn-failure empty-response\n"
     "  http-request disable-l7-retry unless METH_GET or { method HEAD OPTIONS PUT DELETE }\n";
 
+/// A line for each slot that leads somewhere, and templates for those between them.
+std::string servers(const Config& config, std::uint16_t guest, const std::string& check) {
+  std::string text;
+  int free = 1;
+  const auto leave_free = [&](int end) {
+    if (free < end)
+      text += fmt::format("  server-template instance {}-{} {}:1 disabled{}\n", free, end - 1, config.address,
+                          check);
+  };
+  for (const auto& [slot, route] : config.routes) {
+    const auto port = route.ports.find(guest);
+    if (route.mode != Mode::Ready || port == route.ports.end())
+      continue;
+    leave_free(slot);
+    text += fmt::format("  server instance{} {}:{}{}\n", slot, config.address, port->second, check);
+    free = slot + 1;
+  }
+  leave_free(kSlots + 1);
+  return text;
+}
+
 std::string backend(const Config& config, const Listener& listener) {
   const bool http = is_http(config, listener.guest);
   std::string text = fmt::format("\nbackend {}\n", backend_of(listener.guest));
@@ -45,9 +66,7 @@ std::string backend(const Config& config, const Listener& listener) {
         "  http-check send meth GET uri {} ver HTTP/1.1 hdr Host {}\n"
         "  http-check expect status 200-399\n",
         quoted(config.health.path), config.address);
-  text += fmt::format("  server-template instance 1-{} {}:1 disabled{}\n", kSlots, config.address,
-                      http ? " check inter 2s fall 2 rise 1" : "");
-  return text;
+  return text + servers(config, listener.guest, http ? " check inter 2s fall 2 rise 1" : "");
 }
 
 }  // namespace

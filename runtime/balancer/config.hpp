@@ -24,19 +24,6 @@ struct Listener {
   bool operator==(const Listener&) const = default;
 };
 
-struct Config {
-  std::string fleet;
-  std::string address = "127.0.0.1";
-  std::vector<Listener> listeners;
-  recipe::HealthCheck health;
-  std::filesystem::path socket;  ///< of the runtime API
-  bool drop_privileges = false;  ///< started as root: serve as nobody
-};
-
-/// Every server is a slot of a server template, set and switched through the runtime API: no reload is needed
-/// when instances come and go.
-std::string to_text(const Config& config);
-
 enum class Mode { Off, Ready, Drain };
 
 /// What a slot leads to; guest port → host port.
@@ -45,6 +32,21 @@ struct Route {
   std::map<std::uint16_t, std::uint16_t> ports;
   bool operator==(const Route&) const = default;
 };
+
+struct Config {
+  std::string fleet;
+  std::string address = "127.0.0.1";
+  std::vector<Listener> listeners;
+  recipe::HealthCheck health;
+  std::filesystem::path socket;  ///< of the runtime API
+  bool drop_privileges = false;  ///< started as root: serve as nobody
+  /// What the slots lead to from the first moment on: only those that are ready count.
+  std::map<int, Route> routes = {};
+};
+
+/// Every server is a slot, set and switched through the runtime API: no reload is needed when instances come
+/// and go.
+std::string to_text(const Config& config);
 
 /// The runtime API's commands that give slot `slot` (from 1) this route, in the listeners' backends.
 std::vector<std::string> commands(int slot, const Route& route, const std::vector<Listener>& listeners,

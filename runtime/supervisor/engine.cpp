@@ -280,7 +280,8 @@ void Engine::serve(const Deployment& deployment) {
                              .listeners = listeners,
                              .health = manifest->health,
                              .socket = place_.balancer(),
-                             .drop_privileges = ::geteuid() == 0});
+                             .drop_privileges = ::geteuid() == 0,
+                             .routes = routes_});
   state_.listeners = listeners;
   serving_ = true;
 }
@@ -288,7 +289,7 @@ void Engine::serve(const Deployment& deployment) {
 void Engine::route() {
   if ((state_.listeners.empty() && serving_) || finished())
     return;
-  std::map<int, balancer::Route> routes;
+  routes_.clear();
   bool draining = false;
   ready_.clear();
   const auto wanted = desired();
@@ -300,12 +301,12 @@ void Engine::route() {
         {.id = record.id, .generation = record.generation, .state = record.state}, wanted);
     if (ready)
       ready_.insert(record.id);
-    routes[record.slot] = {ready ? balancer::Mode::Ready : balancer::Mode::Drain, record.running->ports};
+    routes_[record.slot] = {ready ? balancer::Mode::Ready : balancer::Mode::Drain, record.running->ports};
   }
   try {
     if (!serving_)
       serve(*state_.current);
-    outside_.balancer.route(routes);
+    outside_.balancer.route(routes_);
     balanced_ = true;
     if (draining)
       statistics_ = outside_.balancer.statistics();

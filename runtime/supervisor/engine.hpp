@@ -97,6 +97,7 @@ class Engine {
   std::string problem_;
   bool serving_ = false;                                  ///< the balancer has been told what it balances
   bool balanced_ = true;                                  ///< and where to
+  std::map<int, balancer::Route> routes_;                 ///< what its slots lead to
   std::set<std::string> ready_;                           ///< those that get requests
   std::map<int, balancer::ServerStatistics> statistics_;  ///< of the balancer's slots
   fleet::History history_;

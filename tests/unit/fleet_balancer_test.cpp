@@ -37,15 +37,29 @@ TEST(FleetBalancer, HaProxyTakesTheConfiguration) {
   if (support::find_program("haproxy").empty())
     GTEST_SKIP() << "haproxy is missing";
   const support::TempDir folder;
+  const Route ready{Mode::Ready, {{8080, 41000}, {9090, 41001}}};
   for (const std::string health : {"http://:8080/", "http://:8080/a%20b?c='d'&e=\"#$\\", "tcp://:9090", ""})
     for (const bool root : {false, true}) {
       Config one = config(health);
       one.drop_privileges = root;
+      if (root)
+        one.routes = {{1, ready}, {3, ready}, {4, {Mode::Drain, ready.ports}}, {kSlots, ready}};
       support::write_file_atomic(folder.path() / "haproxy.cfg", to_text(one));
       const auto result = support::run({.argv = {"haproxy", "-c", "-f", folder.path() / "haproxy.cfg"}});
       EXPECT_TRUE(result.ok()) << health << "\n" << result.err << result.out;
       EXPECT_FALSE(has(result.err, "WARNING")) << result.err;
     }
+}
+
+TEST(FleetBalancer, ServersThatAreReadyAreThereFromTheStart) {
+  Config one = config("http://:8080/");
+  one.routes = {{2, {Mode::Ready, {{8080, 41000}}}}, {3, {Mode::Drain, {{8080, 41001}}}}};
+  const std::string text = to_text(one);
+  EXPECT_TRUE(has(text,
+                  "  server-template instance 1-1 127.0.0.1:1 disabled check inter 2s fall 2 rise 1\n"
+                  "  server instance2 127.0.0.1:41000 check inter 2s fall 2 rise 1\n"
+                  "  server-template instance 3-256 127.0.0.1:1 disabled check inter 2s fall 2 rise 1\n"));
+  EXPECT_TRUE(has(text, "  server-template instance 1-256 127.0.0.1:1 disabled\n")) << "of the other port";
 }
 
 TEST(FleetBalancer, CommandsSetEveryPortOfASlot) {
