@@ -143,7 +143,7 @@ int milliseconds_until(Clock::time_point until) {
 /// Waits until `reached` says yes, or the other side closes.
 std::optional<std::string> wait_reached(int fd, const Reached& reached, milliseconds timeout,
                                         Clock::time_point until) {
-  while (!reached(local_port(fd))) {
+  while (true) {
     pollfd closed{fd, POLLIN, 0};
     if (::poll(&closed, 1, std::min(20, milliseconds_until(until))) > 0) {
       char byte = 0;
@@ -151,10 +151,11 @@ std::optional<std::string> wait_reached(int fd, const Reached& reached, millisec
         return std::nullopt;  // it talks, so it is there
       return "connection refused";
     }
+    if (reached(local_port(fd)))
+      return std::nullopt;
     if (Clock::now() >= until)
       return no_answer(timeout);
   }
-  return std::nullopt;
 }
 
 std::optional<std::string> check_tcp(const std::string& address, std::uint16_t port, milliseconds timeout,

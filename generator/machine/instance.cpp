@@ -186,7 +186,7 @@ void Instance::wait_healthy(std::chrono::seconds timeout) {
   if (health_.type == recipe::HealthType::None)
     return;
   const std::uint16_t port = host_port({health_.port, recipe::Protocol::Tcp});
-  const Reached reached = [this](std::uint16_t local) { return reached_guest(*qmp_, local); };
+  const Reached reached = [this](std::uint16_t) { return reached_guest(*qmp_, health_.port); };
   const auto until = Clock::now() + timeout;
   std::string cause = "it was not asked";
   while (Clock::now() < until) {

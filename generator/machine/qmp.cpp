@@ -196,17 +196,17 @@ std::uint16_t forwarded_port(Qmp& qmp, const recipe::Port& guest) {
   return port;
 }
 
-bool parse_reached(const std::string& text, std::uint16_t local_port) {
-  // Listed as seen from the guest: the source is the service, the destination is who connected.
+bool parse_reached(const std::string& text, std::uint16_t guest_port) {
+  // The newest comes first; who made a connection is not said. Those that were given up while the guest had
+  // no network are listed for a while, too.
   for (const auto& line : usernet_lines(text))
-    if (line.destination_port == local_port &&
-        (line.kind == "TCP[ESTABLISHED]" || line.kind == "TCP[CLOSE_WAIT]"))
-      return true;
+    if (line.destination_port == guest_port && line.kind.starts_with("TCP["))
+      return line.kind == "TCP[ESTABLISHED]" || line.kind == "TCP[CLOSE_WAIT]";
   return false;
 }
 
-bool reached_guest(Qmp& qmp, std::uint16_t local_port) {
-  return parse_reached(usernet(qmp), local_port);
+bool reached_guest(Qmp& qmp, std::uint16_t guest_port) {
+  return parse_reached(usernet(qmp), guest_port);
 }
 
 }  // namespace vmimage::machine

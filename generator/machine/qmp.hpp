@@ -44,10 +44,10 @@ std::uint16_t forwarded_port(Qmp& qmp, const recipe::Port& guest);
 /// Pure part of the above: parses the text of "info usernet"; 0 when absent.
 std::uint16_t parse_usernet(const std::string& text, const recipe::Port& guest);
 
-/// Whether the connection that was made from the host's port `local_port` to a forwarded port got through to
-/// the guest. QEMU's user network takes connections before the guest does, so that connecting proves nothing.
-bool reached_guest(Qmp& qmp, std::uint16_t local_port);
+/// Whether the last connection that was made to the guest's port got through to the guest. QEMU's user
+/// network takes connections before the guest does, so that connecting proves nothing.
+bool reached_guest(Qmp& qmp, std::uint16_t guest_port);
 /// Pure part of the above.
-bool parse_reached(const std::string& text, std::uint16_t local_port);
+bool parse_reached(const std::string& text, std::uint16_t guest_port);
 
 }  // namespace vmimage::machine

@@ -117,9 +117,11 @@ TEST(Qmp, NobodyThere) {
 constexpr const char* kUsernet =
     "Hub -1 (net):\r\n"
     "  Protocol[State]    FD  Source Address  Port   Dest. Address  Port RecvQ SendQ\r\n"
-    "  TCP[ESTABLISHED]   18       127.0.0.1 40111       127.0.0.1 55001     0     0\r\n"
-    "  TCP[SYN_SENT]      19       127.0.0.1 40111       127.0.0.1 55002     0     0\r\n"
-    "  TCP[CLOSE_WAIT]    20       127.0.0.1 40111       127.0.0.1 55003     0     0\r\n"
+    "  TCP[ESTABLISHED]   18       127.0.0.1 40111       10.0.2.15  8080     0     0\r\n"
+    "  TCP[SYN_SENT]      19       127.0.0.1 40222       10.0.2.15  5432     0     0\r\n"
+    "  TCP[SYN_SENT]      20       127.0.0.1 40111       10.0.2.15  8080     0     0\r\n"
+    "  TCP[ESTABLISHED]   21       127.0.0.1 40222       10.0.2.15  5432     0     0\r\n"
+    "  TCP[CLOSE_WAIT]    22       127.0.0.1 40444       10.0.2.15    80     0     0\r\n"
     "  TCP[HOST_FORWARD]  13       127.0.0.1 40111       10.0.2.15  8080     0     0\r\n"
     "  TCP[HOST_FORWARD]  14       127.0.0.1 40222       10.0.2.15  5432     0     0\r\n"
     "  UDP[HOST_FORWARD]  15       127.0.0.1 40333       10.0.2.15    53     0     0\r\n"
@@ -134,11 +136,10 @@ TEST(Usernet, ForwardedPort) {
 }
 
 TEST(Usernet, ReachedTheGuest) {
-  EXPECT_TRUE(parse_reached(kUsernet, 55001));
-  EXPECT_FALSE(parse_reached(kUsernet, 55002));
-  EXPECT_TRUE(parse_reached(kUsernet, 55003));
-  EXPECT_FALSE(parse_reached(kUsernet, 8080));
-  EXPECT_FALSE(parse_reached(kUsernet, 1));
+  EXPECT_TRUE(parse_reached(kUsernet, 8080)) << "the newest comes first";
+  EXPECT_FALSE(parse_reached(kUsernet, 5432));
+  EXPECT_TRUE(parse_reached(kUsernet, 80));
+  EXPECT_FALSE(parse_reached(kUsernet, 53)) << "there was none";
 }
 
 }  // namespace
