@@ -195,6 +195,7 @@ std::vector<std::string> qemu_argv(const Machine& machine) {
   add_network(argv, machine);
   add(argv, "-object", "rng-builtin,id=rng");
   add(argv, "-device", "virtio-rng-pci,rng=rng");
+  add(argv, "-device", "pvpanic-pci");  // a kernel that panics says so
   add_settings(argv, machine);
   add_console(argv, machine);
   return argv;

@@ -31,7 +31,7 @@ State next_state(State state, Milliseconds since, const Sighting& sighting, Mill
                  const Rules& rules) {
   if (state == State::Draining || state == State::Stopping || state == State::Failed)
     return state;
-  if (!sighting.alive)
+  if (!sighting.alive || sighting.lost)
     return State::Failed;
   switch (state) {
     case State::Starting:

@@ -41,6 +41,7 @@ struct Sighting {
   std::optional<bool> healthy;  ///< the last health check; nothing: none has ended yet
   int failed_checks = 0;        ///< in a row
   int passed_checks = 0;        ///< in a row
+  bool lost = false;            ///< it has stopped for good
 };
 
 /// The state that follows from what was seen; `since` and `now` are on one monotonic clock.

@@ -2,6 +2,7 @@
 
 #include "machine/health.hpp"
 #include "machine/qmp.hpp"
+#include "machine/run_state.hpp"
 
 namespace vmfleet::health {
 
@@ -17,13 +18,28 @@ std::optional<std::string> check_once(const Target& target, bool starting) {
   try {
     vmimage::machine::Reached reached;
     if (starting || target.check.type == vmimage::recipe::HealthType::Tcp)
-      reached = [&](std::uint16_t local_port) {
+      reached = [&](std::uint16_t) {
         vmimage::machine::Qmp qmp(target.monitor, target.timeout);
-        return vmimage::machine::reached_guest(qmp, local_port);
+        return vmimage::machine::reached_guest(qmp, target.check.port);
       };
     return vmimage::machine::check_health(target.check, "127.0.0.1", target.port, target.timeout, reached);
   } catch (const std::exception& error) {
     return error.what();
+  }
+}
+
+/// Why the machine does not run, when a check has failed, or when there is none that could.
+std::optional<vmimage::machine::Halt> find_halt(const Target& target,
+                                                const std::optional<std::string>& cause) {
+  const bool unchecked = target.check.type == recipe::HealthType::None;
+  if (!cause && !unchecked)
+    return std::nullopt;
+  try {
+    vmimage::machine::Qmp qmp(target.monitor, target.timeout);
+    return vmimage::machine::find_halt(qmp);
+  } catch (const std::exception& error) {
+    return unchecked ? std::optional(vmimage::machine::Halt{.cause = error.what(), .final = false})
+                     : std::nullopt;
   }
 }
 
@@ -78,8 +94,12 @@ void Monitor::run(Watcher& watcher, const Target& target) {
   bool starting = true;
   while (!watcher.stop) {
     lock.unlock();
-    const auto cause = check_once(target, starting);
+    auto cause = check_once(target, starting);
+    const auto halt = find_halt(target, cause);
+    if (halt)
+      cause = halt->cause;
     lock.lock();
+    watcher.verdict.lost = halt && halt->final;
     note(watcher.verdict, cause);
     starting = starting && cause;
     watcher.changed.wait_for(lock, starting ? kWhileStarting : target.interval, [&] { return watcher.stop; });

@@ -24,6 +24,7 @@ struct Verdict {
   int failed_checks = 0;        ///< in a row
   int passed_checks = 0;        ///< in a row
   std::string cause;            ///< of the last failed one
+  bool lost = false;            ///< its machine has stopped for good
 };
 
 /// Where a check goes.

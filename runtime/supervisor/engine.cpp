@@ -155,6 +155,7 @@ void Engine::look_at(Record& record) {
   }
   if (next == State::Healthy) {
     record.cause.clear();
+    sighting.lost = verdict.lost;
     if (!record.healthy_since)
       record.healthy_since = now;
   }

@@ -119,6 +119,7 @@ TEST(FleetInstance, StatesFollowWhatIsSeen) {
   EXPECT_EQ(State::Healthy, next(State::Healthy, bad));
   EXPECT_EQ(State::Unhealthy, next(State::Healthy, worse));
   EXPECT_EQ(State::Failed, next(State::Healthy, gone));
+  EXPECT_EQ(State::Failed, next(State::Healthy, {.healthy = false, .failed_checks = 1, .lost = true}));
   EXPECT_EQ(State::Healthy, next(State::Unhealthy, good));
   EXPECT_EQ(State::Failed, next(State::Unhealthy, worse, kRules.unhealthy_limit));
   for (const State ending : {State::Draining, State::Stopping, State::Failed})

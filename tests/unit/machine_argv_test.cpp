@@ -81,6 +81,8 @@ TEST(MachineArgv, WholeCommandLine) {
                        "rng-builtin,id=rng",
                        "-device",
                        "virtio-rng-pci,rng=rng",  //
+                       "-device",
+                       "pvpanic-pci",  //
                        "-fw_cfg",
                        "name=opt/vmimage/hostname,string=orders-1",  //
                        "-fw_cfg",

@@ -125,6 +125,8 @@ std::vector<std::string> command_line(const machine::Machine& vm, const fs::path
   // By this word its process is found again when nobody had time to note its pid.
   argv.insert(argv.end(), {"-pidfile", folder / "pid"});
   return argv;
+  // A kernel's panic halts it, so that whoever looks sees why.
+  argv.insert(argv.end(), {"-action", "panic=pause"});
 }
 
 Running launch_machine(const Launch& launch) {
