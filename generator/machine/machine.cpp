@@ -174,7 +174,7 @@ std::vector<std::string> processor_argv(const Machine& machine) {
   // System management mode only where the firmware needs it, to guard its variables: entering it is slow.
   add(argv, "-machine",
       fmt::format("q35,smm={},vmport=off,graphics=off", machine.secure_boot ? "on" : "off"));
-  add(argv, "-accel", kvm ? "kvm" : "tcg");
+  add(argv, "-accel", kvm ? "kvm" : fmt::format("tcg,tb-size={}", kTranslationBuffer >> 20));
   // For TCG without five-level page tables, which it walks in software, and no guest here has memory for
   // them; and without "fast" string instructions (ERMS, FSRM), which make guests copy and clear memory byte
   // by byte.

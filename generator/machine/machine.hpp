@@ -14,6 +14,9 @@
 namespace vmimage::machine {
 
 enum class Accelerator { Kvm, Tcg };
+/// What TCG keeps of the code that it has translated, at most; by itself it takes up to 1 GiB for each
+/// machine.
+constexpr std::uint64_t kTranslationBuffer = 256ull << 20;
 enum class Firmware { Direct, Bios, Uefi };
 enum class DiskBus { VirtioBlk, VirtioScsi, Nvme, Pvscsi, Ahci, Ide };
 enum class NetworkCard { Virtio, Vmxnet3, E1000 };

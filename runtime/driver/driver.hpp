@@ -48,6 +48,7 @@ struct Look {
   std::uint64_t memory = 0;
   double cpu_seconds = 0;
   std::string confinement = {};  ///< what keeps it from the rest of the machine that it runs on
+  std::string limits = {};       ///< what holds it to its size there
 };
 
 class Driver {

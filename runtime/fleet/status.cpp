@@ -47,7 +47,8 @@ json instance_json(const InstanceStatus& one) {
           {"pid", one.pid ? json(one.pid) : json(nullptr)},
           {"memory", one.memory},
           {"cpu_seconds", one.cpu_seconds},
-          {"confinement", one.confinement}};
+          {"confinement", one.confinement},
+          {"limits", one.limits}};
 }
 
 InstanceStatus parse_instance(const json& document) {
@@ -62,6 +63,7 @@ InstanceStatus parse_instance(const json& document) {
   one.memory = document.at("memory");
   one.cpu_seconds = document.at("cpu_seconds");
   one.confinement = document.value("confinement", "");
+  one.limits = document.value("limits", "");
   return one;
 }
 

@@ -23,6 +23,7 @@ struct InstanceStatus {
   std::uint64_t memory = 0;     ///< bytes of the host's memory in use
   double cpu_seconds = 0;
   std::string confinement = {};  ///< what keeps its machine from the rest of the host
+  std::string limits = {};       ///< what holds its machine to its size
 };
 
 /// The change under way, or the last one.

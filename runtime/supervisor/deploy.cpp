@@ -252,3 +252,4 @@ fleet::Status Engine::status() {
 }
 
 }  // namespace vmfleet::supervisor
+      one.limits = look.limits;

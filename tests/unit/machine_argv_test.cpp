@@ -55,7 +55,7 @@ TEST(MachineArgv, WholeCommandLine) {
                        "-machine",
                        "q35,smm=off,vmport=off,graphics=off",  //
                        "-accel",
-                       "tcg",
+                       "tcg,tb-size=256",
                        "-cpu",
                        "max,la57=off,erms=off,fsrm=off",
                        "-smp",

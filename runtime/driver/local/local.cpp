@@ -6,6 +6,7 @@
 
 #include <thread>
 
+#include "driver/local/cgroup.hpp"
 #include "driver/local/guard.hpp"
 #include "driver/local/isolation.hpp"
 #include "driver/local/process.hpp"
@@ -124,9 +125,9 @@ std::vector<std::string> command_line(const machine::Machine& vm, const fs::path
   auto argv = machine::qemu_argv(vm);
   // By this word its process is found again when nobody had time to note its pid.
   argv.insert(argv.end(), {"-pidfile", folder / "pid"});
-  return argv;
   // A kernel's panic halts it, so that whoever looks sees why.
   argv.insert(argv.end(), {"-action", "panic=pause"});
+  return argv;
 }
 
 Running launch_machine(const Launch& launch) {
@@ -147,6 +148,7 @@ Running launch_machine(const Launch& launch) {
   const auto process = identify(pid);
   if (!process)
     throw failure(fmt::format("failed to start {}: {}", launch.id, last_words(launch.folder / "qemu.log")));
+  hold(pid, launch.folder, vm.size, vm.accelerator);
   try {
     return wait_for_monitor(launch, *process);
   } catch (...) {
@@ -207,17 +209,20 @@ Look LocalDriver::look(const std::string& id) {
       return {.phase = Look::Phase::Launching, .running = {}, .problem = {}};
     collect(entry);
   }
-  if (!is_alive(process_of(entry.running)))
-    return {.phase = Look::Phase::Gone,
-            .running = {},
-            .problem = entry.problem.empty() ? last_words(entry.launch.folder / "qemu.log") : entry.problem};
+  if (!is_alive(process_of(entry.running))) {
+    if (entry.problem.empty())
+      entry.problem = wanted_more(entry.launch.folder) ? "it wanted more memory than its size"
+                                                       : last_words(entry.launch.folder / "qemu.log");
+    return {.phase = Look::Phase::Gone, .running = {}, .problem = entry.problem};
+  }
   const Use use = use_of(entry.running.pid);
   return {.phase = Look::Phase::Alive,
           .running = entry.running,
           .problem = {},
           .memory = use.memory,
           .cpu_seconds = use.cpu_seconds,
-          .confinement = confinement_of(entry.running.pid)};
+          .confinement = confinement_of(entry.running.pid),
+          .limits = limits_of(entry.running.pid)};
 }
 
 void LocalDriver::power_off(const std::string& id) {
@@ -247,6 +252,7 @@ void LocalDriver::discard(const std::string& id) {
   if (found == entries_.end())
     return;
   std::error_code ignored;
+  release(found->second.launch.folder);
   fs::remove_all(found->second.launch.folder, ignored);
   fs::remove_all(found->second.launch.socket.parent_path(), ignored);
   entries_.erase(found);
