@@ -5,8 +5,8 @@
 #include "command/memory.hpp"
 #include "fleet/rules.hpp"
 #include "machine/accelerator.hpp"
+#include "supervisor/damage.hpp"
 #include "supervisor/secrets.hpp"
-#include "supervisor/state.hpp"
 #include "support/error.hpp"
 #include "support/file.hpp"
 
@@ -43,11 +43,7 @@ support::json apply_order(const Wanted& wanted) {
 }  // namespace
 
 std::optional<fleet::Spec> present_spec(const std::string& name) {
-  std::error_code problem;
-  const fs::path file = supervisor::fleets_folder() / name / "state.json";
-  if (!fs::exists(file, problem))
-    return std::nullopt;
-  const auto state = supervisor::parse_state(support::read_file(file), file.string());
+  const auto state = supervisor::read_state(supervisor::locate(name));
   return state.current ? std::optional(state.current->spec) : std::nullopt;
 }
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "supervisor/logs.hpp"
 #include "support/error.hpp"
 #include "support/file.hpp"
 #include "support/process.hpp"
@@ -24,8 +25,7 @@ constexpr std::size_t kTailLines = 20;
 
 /// The end of a log, without what a terminal would not show.
 std::string tail(const std::filesystem::path& file) {
-  std::error_code problem;
-  std::string text = std::filesystem::exists(file, problem) ? support::read_file(file) : "";
+  std::string text = supervisor::read_log(file);
   std::erase_if(text, [](unsigned char c) { return c < ' ' && c != '\n' && c != '\t'; });
   while (!text.empty() && text.back() == '\n')
     text.pop_back();

@@ -8,6 +8,7 @@
 #include "command/fleet.hpp"
 #include "command/memory.hpp"
 #include "fleet/spec.hpp"
+#include "supervisor/damage.hpp"
 #include "supervisor/supervisor.hpp"
 #include "support/error.hpp"
 
@@ -58,7 +59,9 @@ void stop(const Options& options) {
 }
 
 void down(const Options& options) {
-  Client(choose_fleet(options.fleet)).end("down");
+  const auto place = choose_fleet(options.fleet);
+  if (!supervisor::remove_damaged(place))
+    Client(place).end("down");
 }
 
 using Verb = void (*)(const Options&);

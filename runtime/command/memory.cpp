@@ -3,8 +3,8 @@
 #include "driver/local/process.hpp"
 #include "fleet/memory.hpp"
 #include "recipe/manifest.hpp"
+#include "supervisor/damage.hpp"
 #include "supervisor/place.hpp"
-#include "supervisor/state.hpp"
 #include "support/file.hpp"
 
 namespace vmfleet::command {
@@ -29,23 +29,16 @@ std::uint64_t had_by(const FleetState& state) {
   return bytes;
 }
 
-FleetState state_of(const supervisor::Place& place) {
-  std::error_code problem;
-  if (!fs::exists(place.state(), problem))
-    return {};
-  return supervisor::parse_state(support::read_file(place.state()), place.state().string());
-}
-
 }  // namespace
 
 void require_memory(const fleet::Spec& spec, const recipe::Size& image) {
-  const auto state = state_of(supervisor::locate(spec.name));
+  const auto state = supervisor::read_state(supervisor::locate(spec.name));
   fleet::require_memory(spec, spec.count, fleet::instance_size(spec, image), available(), had_by(state));
 }
 
 void require_memory(const std::string& name, int count) {
   const auto place = supervisor::locate(name);
-  const auto state = state_of(place);
+  const auto state = supervisor::read_state(place);
   if (!state.current)
     return;
   const fs::path file = place.image(state.current->digest) / "manifest.json";

@@ -59,7 +59,11 @@ void show_status(const Options& options) {
 void list(bool json) {
   std::vector<fleet::Status> fleets;
   for (const auto& name : supervisor::fleet_names())
-    fleets.push_back(status_of(supervisor::find_place(name)));
+    try {
+      fleets.push_back(status_of(supervisor::locate(name)));
+    } catch (const support::Error& error) {  // the others are there all the same
+      fmt::print(stderr, "vmfleet: {}\n", error.what());
+    }
   if (json) {
     support::json document = support::json::array();
     for (const auto& status : fleets)

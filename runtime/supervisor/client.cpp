@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "driver/local/process.hpp"
+#include "supervisor/damage.hpp"
 #include "supervisor/socket.hpp"
 #include "supervisor/state.hpp"
 #include "support/error.hpp"
@@ -34,6 +35,7 @@ std::string last_line(const fs::path& file) {
 }  // namespace
 
 void Client::start_supervisor() {
+  read_state(place_);  // says what is wrong with it
   if (missing_ == Missing::Make)
     make_place(place_.name);
   try {
@@ -114,7 +116,12 @@ void Client::end(const std::string& command, std::chrono::milliseconds limit) {
 }
 
 std::optional<fleet::Status> stopped_status(const Place& place) {
-  const FleetState state = parse_state(support::read_file(place.state()), place.state().string());
+  FleetState state;
+  try {
+    state = read_state(place);
+  } catch (const support::Error&) {
+    return std::nullopt;  // a supervisor that runs knows it all the same
+  }
   if (state.mode != Mode::Stopped || !state.instances.empty() || !state.current)
     return std::nullopt;
   fleet::Status status;

@@ -1,11 +1,13 @@
 // What people ask of a fleet: the part of the engine that changes what the fleet shall be.
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 
 #include "supervisor/engine.hpp"
+#include "supervisor/logs.hpp"
 #include "supervisor/secrets.hpp"
 #include "support/error.hpp"
 #include "support/file.hpp"
@@ -22,6 +24,14 @@ std::string folder_name(const std::string& digest) {
   return digest.substr(digest.find(':') + 1);
 }
 
+/// Changes when a file is written to.
+std::string stamp_of(const fs::path& file) {
+  struct stat status {};
+  if (::stat(file.c_str(), &status) != 0)
+    return "gone";
+  return fmt::format("{} {}.{}", status.st_size, status.st_mtim.tv_sec, status.st_mtim.tv_nsec);
+}
+
 }  // namespace
 
 Engine::Change Engine::apply(const fleet::Spec& spec, const std::string& manifest,
@@ -31,7 +41,8 @@ Engine::Change Engine::apply(const fleet::Spec& spec, const std::string& manifes
                     keep_secrets(place_, spec.secrets)};
   Change change{.changed = !state_.current || !(wanted == *state_.current),
                 .was_stopped = state_.current && state_.mode != Mode::Running};
-  if (change.changed || change.was_stopped) {
+  if (change.changed || change.was_stopped || is_overwritten(wanted.digest)) {
+    require_room();
     store_image(spec, parsed, manifest);
     serve(wanted);
     state_.boot_id = driver::boot_id();
@@ -58,6 +69,13 @@ Engine::Change Engine::apply(const fleet::Spec& spec, const std::string& manifes
   problem_.clear();
   save();
   return change;
+}
+
+/// What could not be noted is not begun.
+void Engine::require_room() {
+  saved_.clear();
+  if (!save())
+    throw support::failure(unsaved_, fmt::format("'{}' is where the fleet is kept", place_.root.string()));
 }
 
 void Engine::undo() {
@@ -134,7 +152,7 @@ void Engine::set_mode(Mode mode) {
 /// Linked where that is possible: writing an image anew leaves the one that instances run from as it is.
 void Engine::store_image(const fleet::Spec& spec, const recipe::Manifest& manifest, const std::string& text) {
   const fs::path folder = place_.image(folder_name(manifest.digest));
-  if (fs::exists(folder / "manifest.json"))
+  if (fs::exists(folder / "manifest.json") && !is_overwritten(folder_name(manifest.digest)))
     return;
   fs::create_directories(folder);
   fs::remove(folder / "disk");
@@ -149,7 +167,16 @@ void Engine::store_image(const fleet::Spec& spec, const recipe::Manifest& manife
     support::copy_sparse(spec.image, folder / "disk");
   if (closed)
     fs::permissions(folder / "disk", fs::perms::others_read, fs::perm_options::add);
+  support::write_file_atomic(folder / "stamp", stamp_of(folder / "disk"));
   support::write_file_atomic(folder / "manifest.json", text);
+}
+
+/// A link does not keep an image from being written to in place.
+bool Engine::is_overwritten(const std::string& digest) const {
+  const fs::path folder = place_.image(digest);
+  std::error_code problem;
+  return fs::exists(folder / "stamp", problem) &&
+         support::read_file(folder / "stamp") != stamp_of(folder / "disk");
 }
 
 void Engine::drop_unused_images() const {
@@ -188,6 +215,8 @@ void Engine::trim_logs() const {
   std::vector<std::pair<fs::file_time_type, fs::path>> logs;
   std::error_code ignored;
   for (const auto& entry : fs::directory_iterator(place_.logs(), ignored)) {
+    if (entry.path().extension() != ".log")
+      continue;  // the older part of one
     const std::string id = entry.path().stem();
     if (std::none_of(state_.instances.begin(), state_.instances.end(),
                      [&](const Record& record) { return record.id == id; }))
@@ -195,7 +224,7 @@ void Engine::trim_logs() const {
   }
   std::sort(logs.begin(), logs.end());
   for (std::size_t i = 0; i + kKeptLogs < logs.size(); ++i)
-    fs::remove(logs[i].second, ignored);
+    remove_log(logs[i].second);
 }
 
 std::string Engine::endpoint() {
@@ -221,7 +250,7 @@ fleet::Status Engine::status() {
     status.ports[std::to_string(listener.guest)] = fmt::format("127.0.0.1:{}", listener.host);
   status.settled = balanced_ && fleet::settled(desired(), instances());
   status.quick_failures = state_.backoff.failures;
-  status.problem = problem_;
+  status.problem = unsaved_.empty() ? problem_ : unsaved_;
   if (const auto& rollout = state_.rollout; rollout.number != 0)
     status.rollout = {.number = rollout.number,
                       .strategy = fleet::to_string(rollout.rules.strategy),
@@ -240,6 +269,7 @@ fleet::Status Engine::status() {
       one.memory = look.memory;
       one.cpu_seconds = look.cpu_seconds;
       one.confinement = look.confinement;
+      one.limits = look.limits;
       const auto port = look.running.ports.find(main_port(*manifest_of(record.digest)));
       if (port != look.running.ports.end())
         one.address = fmt::format("127.0.0.1:{}", port->second);
@@ -252,4 +282,3 @@ fleet::Status Engine::status() {
 }
 
 }  // namespace vmfleet::supervisor
-      one.limits = look.limits;

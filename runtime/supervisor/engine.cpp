@@ -8,6 +8,7 @@
 
 #include "machine/serial.hpp"
 #include "supervisor/events.hpp"
+#include "supervisor/logs.hpp"
 #include "support/error.hpp"
 #include "support/file.hpp"
 
@@ -43,10 +44,6 @@ Engine::Engine(Place place, FleetState state, const Outside& outside)
 void Engine::take_over() {
   const std::string boot = driver::boot_id();
   const bool same_boot = state_.boot_id == boot;
-  if (!same_boot) {  // what was noted of the clock is of another one
-    state_.rollout.since = state_.rollout.progress = state_.scaled = outside_.now();
-    state_.backoff = {};
-  }
   state_.boot_id = boot;
   for (auto& record : state_.instances) {
     const bool about_to_start =
@@ -55,8 +52,23 @@ void Engine::take_over() {
       record.running = driver::Running{};  // no process: it went with the host, or never was
     outside_.driver.adopt(launch_of(record), record.running);
   }
+  if (!same_boot)
+    begin_after_boot();
   note("supervised", "", "a supervisor took over");
   save();
+}
+
+/// All instances went with this machine, which is no fault of theirs; and what was noted of its clock is of
+/// another one.
+void Engine::begin_after_boot() {
+  state_.rollout.since = state_.rollout.progress = state_.scaled = outside_.now();
+  state_.backoff = {};
+  std::vector<std::string> gone;
+  for (const auto& record : state_.instances)
+    gone.push_back(record.id);
+  for (const auto& id : gone)
+    forget(id);
+  note("rebooted", "", fmt::format("{} instances ended with the machine that they ran on", gone.size()));
 }
 
 fleet::Desired Engine::desired() const {
@@ -103,14 +115,19 @@ void Engine::tick() {
   for (auto& record : state_.instances)
     look_at(record);
   const auto now = outside_.now();
+  // Only one that was started after the last failure shows that the cause of it has gone.
   const auto stable = [&](const Record& record) {
     return record.state == State::Healthy && record.healthy_since &&
+           *record.healthy_since >= state_.backoff.last_failure &&
            now - *record.healthy_since >= rules().stable;
   };
   if (std::any_of(state_.instances.begin(), state_.instances.end(), stable))
     state_.backoff = {};
   route();
-  watch_load();
+  if (history_.due(outside_.now())) {
+    watch_load();
+    bound_logs();
+  }
   go_on_rolling();
   follow_load();
   for (const auto& action : fleet::plan(desired(), {now, instances(), state_.backoff}, rules()))
@@ -138,6 +155,7 @@ void Engine::look_at(Record& record) {
     sighting.healthy = verdict.healthy;
     sighting.failed_checks = verdict.failed_checks;
     sighting.passed_checks = verdict.passed_checks;
+    sighting.lost = verdict.lost;
   }
   if (!verdict.cause.empty())
     record.cause = verdict.cause;
@@ -148,18 +166,21 @@ void Engine::look_at(Record& record) {
   if (next == State::Failed) {
     if (!sighting.alive)
       record.cause = look.problem.empty() ? "its machine ended" : look.problem;
-    state_.backoff = fleet::after_failure(state_.backoff, record.healthy_since, now, rules());
-    if (state_.backoff.failures > 0 && record.generation == desired().generation)
-      ++state_.rollout.failures;
+    count_failure(record.generation, record.healthy_since);
     outside_.checks.forget(record.id);
   }
   if (next == State::Healthy) {
     record.cause.clear();
-    sighting.lost = verdict.lost;
     if (!record.healthy_since)
       record.healthy_since = now;
   }
   enter(record, next, record.cause);
+}
+
+void Engine::count_failure(const std::string& generation, std::optional<fleet::Milliseconds> healthy_since) {
+  state_.backoff = fleet::after_failure(state_.backoff, healthy_since, outside_.now(), rules());
+  if (state_.backoff.failures > 0 && generation == desired().generation)
+    ++state_.rollout.failures;
 }
 
 void Engine::enter(Record& record, State state, const std::string& text) {
@@ -209,6 +230,16 @@ void Engine::start_instance(const Deployment& wanted) {
   const int slot = free_slot();
   if (slot == 0)
     return;  // others have to go first
+  if (!unsaved_.empty() && !save())
+    return;
+  if (is_overwritten(wanted.digest)) {
+    count_failure(wanted.generation(), {});
+    problem_ =
+        fmt::format("the image '{}' was written to after the fleet had taken it; 'vmfleet up' takes it anew",
+                    wanted.spec.image.string());
+    note("failed", "", problem_);
+    return;
+  }
   Record record;
   record.id = fmt::format("{}-{}", place_.name, state_.next_number++);
   record.slot = slot;
@@ -219,7 +250,10 @@ void Engine::start_instance(const Deployment& wanted) {
   record.started_at = outside_.wall();
   state_.instances.push_back(record);
   enter(state_.instances.back(), State::Starting, "");
-  save();  // before it runs, so that it is found again
+  if (!save()) {  // what runs and is not noted would not be found again
+    state_.instances.pop_back();
+    return;
+  }
   outside_.driver.start(launch_of(record));
 }
 
@@ -321,9 +355,11 @@ void Engine::route() {
 
 void Engine::watch_load() {
   const auto now = outside_.now();
-  if (!history_.due(now))
-    return;
-  statistics_ = outside_.balancer.statistics();
+  try {
+    statistics_ = outside_.balancer.statistics();
+  } catch (const support::Error&) {
+    // It has just ended; route() starts it again.
+  }
   std::vector<fleet::Sample> samples;
   for (const auto& record : state_.instances) {
     const auto look = outside_.driver.look(record.id);
@@ -420,10 +456,8 @@ std::string Engine::last_words() const {
   if (!worst)
     return {};
   std::string words = worst->cause;
-  std::error_code problem;
-  if (fs::exists(place_.log(worst->id), problem))
-    words += fmt::format("; its log ends with:\n{}",
-                         machine::last_lines(support::read_file(place_.log(worst->id)), kLastWords));
+  if (const std::string log = read_log(place_.log(worst->id)); !log.empty())
+    words += fmt::format("; its log ends with:\n{}", machine::last_lines(log, kLastWords));
   return fmt::format("{}: {}", worst->id, words);
 }
 
@@ -431,12 +465,25 @@ bool Engine::finished() const {
   return state_.current && state_.mode != Mode::Running && state_.instances.empty();
 }
 
-void Engine::save() {
+/// A full disk does not keep the fleet from being looked after; it is tried again at every look.
+bool Engine::save() {
   const std::string text = to_json(state_);
   if (text == saved_)
-    return;
-  support::write_file_atomic(place_.state(), text, 0600);
+    return true;
+  try {
+    support::write_file_atomic(place_.state(), text, 0600);
+  } catch (const support::Error& error) {
+    unsaved_ = error.what();
+    return false;
+  }
   saved_ = text;
+  unsaved_.clear();
+  return true;
+}
+
+void Engine::bound_logs() const {
+  for (const auto& record : state_.instances)
+    bound_log(place_.log(record.id));
 }
 
 void Engine::note(const std::string& event, const std::string& instance, const std::string& text) const {

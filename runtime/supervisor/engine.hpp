@@ -58,6 +58,7 @@ class Engine {
 
  private:
   void take_over();
+  void begin_after_boot();
   void look_at(Record& record);
   void forsake();
   void begin_rollout(const fleet::RolloutRules& rules, bool back, const std::string& reason);
@@ -68,15 +69,19 @@ class Engine {
   void enter(Record& record, fleet::State state, const std::string& text);
   void act(const fleet::Action& action);
   void start_instance(const Deployment& wanted);
+  void count_failure(const std::string& generation, std::optional<fleet::Milliseconds> healthy_since);
   void forget(const std::string& id);
   void route();
   void serve(const Deployment& deployment);
+  void require_room();
   void store_image(const fleet::Spec& spec, const recipe::Manifest& manifest, const std::string& text);
+  bool is_overwritten(const std::string& digest) const;
   void drop_unused_images() const;
   void reread_secrets();
   void drop_unused_secrets() const;
   void trim_logs() const;
-  void save();
+  bool save();
+  void bound_logs() const;
   void note(const std::string& event, const std::string& instance, const std::string& text) const;
 
   fleet::Desired desired() const;
@@ -94,6 +99,7 @@ class Engine {
   FleetState state_;
   Outside outside_;
   std::string saved_;
+  std::string unsaved_;  ///< why the state could not be written
   std::string problem_;
   bool serving_ = false;                                  ///< the balancer has been told what it balances
   bool balanced_ = true;                                  ///< and where to

@@ -8,6 +8,7 @@
 
 #include "driver/local/local.hpp"
 #include "fleet/rules.hpp"
+#include "supervisor/damage.hpp"
 #include "supervisor/engine.hpp"
 #include "supervisor/socket.hpp"
 #include "support/error.hpp"
@@ -25,9 +26,10 @@ namespace {
 constexpr milliseconds kTick{200};
 constexpr milliseconds kPatience{20'000};  // for the first order, before a fleet without any is given up
 
+/// While the machine sleeps, so do the instances: that time does not count.
 milliseconds monotonic() {
   timespec time{};
-  ::clock_gettime(CLOCK_BOOTTIME, &time);
+  ::clock_gettime(CLOCK_MONOTONIC, &time);
   return milliseconds(time.tv_sec * 1000 + time.tv_nsec / 1'000'000);
 }
 
@@ -85,9 +87,16 @@ std::string answer_to(Engine& engine, const std::string& question) {
   return answer.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
 }
 
-FleetState load(const Place& place) {
-  return fs::exists(place.state()) ? parse_state(support::read_file(place.state()), place.state().string())
-                                   : FleetState{};
+/// What is wrong now may be right at the next look; until then the fleet is kept as far as that goes.
+void tick(Engine& engine, std::string& problem) {
+  try {
+    engine.tick();
+    problem.clear();
+  } catch (const std::exception& error) {
+    if (problem != error.what())
+      fmt::print(stderr, "vmfleet: {}\n", error.what());
+    problem = error.what();
+  }
 }
 
 /// No relative path may mean something else once the working folder is another one.
@@ -109,9 +118,10 @@ void supervise(const std::string& name) {
   health::Monitor monitor;
   balancer::HaProxy balancer(place.root);
   const auto wall = [] { return static_cast<std::int64_t>(::time(nullptr)); };
-  Engine engine(place, load(place), {driver, monitor, balancer, monotonic, wall});
+  Engine engine(place, read_state(place), {driver, monitor, balancer, monotonic, wall});
   const auto start = monotonic();
   bool asked = false;
+  std::string problem;
   // One that was started for a new or a stopped fleet waits for the order that it was started for.
   const auto waiting = [&] {
     const bool idle = engine.empty() || (engine.finished() && engine.mode() == Mode::Stopped);
@@ -124,7 +134,7 @@ void supervise(const std::string& name) {
   {
     Server server(place.control());
     while (!support::interrupted() && (waiting() || !(engine.empty() || engine.finished()))) {
-      engine.tick();
+      tick(engine, problem);
       server.serve(kTick, answer);
     }
   }

@@ -3,9 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <fstream>
 
 #include "driver/memory/memory.hpp"
 #include "supervisor/engine.hpp"
+#include "supervisor/logs.hpp"
 #include "support/error.hpp"
 #include "support/file.hpp"
 
@@ -77,8 +79,7 @@ class FleetEngine : public testing::Test {
     if (std::filesystem::exists(place.state()))
       state = parse_state(vmimage::support::read_file(place.state()), "state");
     engine = std::make_unique<Engine>(
-        place, state,
-        Outside{driver, checks, balancer, [this] { return now; }, [] { return std::int64_t{1000}; }});
+        place, state, Outside{driver, checks, balancer, [this] { return now; }, [this] { return wall; }});
   }
 
   void ticks(int number) {
@@ -131,6 +132,7 @@ class FleetEngine : public testing::Test {
   FakeChecks checks;
   FakeBalancer balancer;
   fleet::Milliseconds now{1'000'000};
+  std::int64_t wall = 1000;
   std::unique_ptr<Engine> engine;
 };
 
@@ -209,6 +211,86 @@ TEST_F(FleetEngine, TakesOverWhatDiedMeanwhile) {
   driver.alive.erase("hello-1");
   ticks(3);
   EXPECT_EQ((Ids{"hello-2", "hello-3", "hello-4"}), ids());
+}
+
+TEST_F(FleetEngine, BringsTheFleetBackAfterTheMachineWasStartedAnew) {
+  up();
+  ticks(15);
+  FleetState state = parse_state(vmimage::support::read_file(place.state()), "state");
+  state.boot_id = "another";
+  vmimage::support::write_file_atomic(place.state(), to_json(state));
+  driver.alive.clear();
+  now = fleet::Milliseconds(5000);  // of the new boot
+  make();
+  EXPECT_EQ(1, std::count(driver.log.begin(), driver.log.end(), "discard hello-2"));
+  ticks(2);
+  EXPECT_EQ((Ids{"hello-4", "hello-5", "hello-6"}), ids());
+  EXPECT_TRUE(engine->status().settled);
+  EXPECT_EQ(0, engine->status().quick_failures) << "it was not their fault";
+}
+
+TEST_F(FleetEngine, ClocksThatJumpChangeNothing) {
+  up();
+  const auto before = driver.log;
+  for (const std::int64_t time : {std::int64_t{4'000'000'000}, std::int64_t{0}, std::int64_t{-100}}) {
+    wall = time;
+    ticks(3);
+  }
+  now += std::chrono::hours(1000);
+  ticks(3);
+  EXPECT_EQ(before, driver.log);
+  EXPECT_TRUE(engine->status().settled);
+}
+
+TEST_F(FleetEngine, WithoutRoomForItsStateItGoesOnButBeginsNothing) {
+  up();
+  std::filesystem::remove(place.state());
+  std::filesystem::create_directories(place.state() / "in the way");
+  spec.environment["K"] = "v";
+  EXPECT_THROW(engine->apply(spec, recipe::to_json(manifest())), vmimage::support::Error);
+  engine->scale(4);
+  driver.alive.erase("hello-2");
+  ticks(30);
+  EXPECT_EQ(2, ready());
+  EXPECT_EQ(0, std::count(driver.log.begin(), driver.log.end(), "start hello-4"));
+  EXPECT_NE(std::string::npos, engine->status().problem.find("state.json"));
+  std::filesystem::remove_all(place.state());
+  ticks(4);
+  EXPECT_EQ(4, ready());
+  EXPECT_TRUE(engine->status().settled);
+  make();  // and all of it was noted
+  EXPECT_EQ(4u, ids().size());
+}
+
+TEST_F(FleetEngine, StartsNothingFromAnImageThatWasWrittenToUntilItIsTakenAnew) {
+  up();
+  std::ofstream(spec.image, std::ios::app) << " and more";
+  driver.alive.erase("hello-2");
+  ticks(30);
+  EXPECT_EQ(2, ready());
+  EXPECT_LT(2, engine->status().quick_failures);
+  EXPECT_NE(std::string::npos, engine->status().problem.find("was written to"));
+  EXPECT_FALSE(engine->apply(spec, recipe::to_json(manifest())).changed);
+  ticks(3);
+  EXPECT_EQ(3, ready());
+  EXPECT_TRUE(engine->status().settled);
+}
+
+TEST_F(FleetEngine, TheLogOfAnInstanceThatFloodsItsConsoleIsBounded) {
+  up();
+  const auto log = place.log("hello-1");
+  std::filesystem::create_directories(log.parent_path());
+  std::ofstream(log) << std::string(3 << 20, 'a');
+  ticks(3);
+  EXPECT_FALSE(std::filesystem::exists(older_log(log)));
+  std::ofstream(log, std::ios::app) << std::string(3 << 20, 'b');
+  ticks(3);
+  EXPECT_EQ(kLargestLog, std::filesystem::file_size(older_log(log)));
+  EXPECT_EQ(0u, std::filesystem::file_size(log));
+  std::ofstream(log, std::ios::app) << "the end";
+  EXPECT_TRUE(read_log(log).ends_with("bbthe end"));
+  remove_log(log);
+  EXPECT_EQ("", read_log(log));
 }
 
 TEST_F(FleetEngine, ScalesWithTheBalancerInStep) {

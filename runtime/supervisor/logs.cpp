@@ -1,0 +1,47 @@
+#include "supervisor/logs.hpp"
+
+#include "support/error.hpp"
+#include "support/file.hpp"
+
+namespace vmfleet::supervisor {
+
+namespace support = vmimage::support;
+
+fs::path older_log(const fs::path& log) {
+  return log.string() + ".1";
+}
+
+void bound_log(const fs::path& log) {
+  std::error_code problem;
+  const auto size = fs::file_size(log, problem);
+  if (problem || size <= kLargestLog)
+    return;
+  // A machine that floods its console may have written more than that since the last look, while nobody
+  // looked after the fleet: its end is what tells most.
+  std::string text = support::read_file(log);
+  if (text.size() > kLargestLog)
+    text.erase(0, text.size() - kLargestLog);
+  try {
+    support::write_file_atomic(older_log(log), text, 0600, support::Sync::No);
+  } catch (const support::Error&) {
+    // The disk is full. Then room is worth more.
+  }
+  fs::resize_file(log, 0, problem);
+}
+
+std::string read_log(const fs::path& log) {
+  std::string text;
+  std::error_code problem;
+  for (const auto& part : {older_log(log), log})
+    if (fs::exists(part, problem))
+      text += support::read_file(part);
+  return text;
+}
+
+void remove_log(const fs::path& log) {
+  std::error_code ignored;
+  fs::remove(log, ignored);
+  fs::remove(older_log(log), ignored);
+}
+
+}  // namespace vmfleet::supervisor

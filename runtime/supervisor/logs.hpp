@@ -1,0 +1,25 @@
+#pragma once
+// The logs of instances: what a machine writes to its console is bounded.
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+
+namespace vmfleet::supervisor {
+
+namespace fs = std::filesystem;
+
+constexpr std::uintmax_t kLargestLog = 4 << 20;  ///< then it becomes the older one of two
+
+/// Where the older part of a log is.
+fs::path older_log(const fs::path& log);
+
+/// Makes what there is of a log that has become too large its older part. Its machine goes on writing at the
+/// end of the file, which is then the beginning.
+void bound_log(const fs::path& log);
+
+/// Both parts.
+std::string read_log(const fs::path& log);
+void remove_log(const fs::path& log);
+
+}  // namespace vmfleet::supervisor
