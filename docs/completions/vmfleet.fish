@@ -36,6 +36,7 @@ complete -c vmfleet -n '__fish_seen_subcommand_from up' -l cpus -x -d 'Processor
 complete -c vmfleet -n '__fish_seen_subcommand_from up' -l memory -x -d 'Memory'
 complete -c vmfleet -n '__fish_seen_subcommand_from up' -l overcommit -d 'Even without the memory for it'
 complete -c vmfleet -n '__fish_seen_subcommand_from up' -l host-loopback -d 'Let instances reach services of this machine'
+complete -c vmfleet -n '__fish_seen_subcommand_from up' -l ipv6 -d 'The address on ::1, too'
 complete -c vmfleet -n '__fish_seen_subcommand_from up' -l driver -x -a local -d 'Where it runs'
 complete -c vmfleet -n '__fish_seen_subcommand_from up deploy rollback scale restart start' -l timeout -x -d 'Seconds to become healthy'
 complete -c vmfleet -f -n '__fish_seen_subcommand_from status deploy rollback scale autoscale logs events restart stop start down' -a '(__vmfleet_fleets)'

@@ -85,7 +85,7 @@ const char* model(NetworkCard card) {
 }
 
 void add_network(Argv& argv, const Machine& machine) {
-  std::string network = "user,id=net,ipv6=off";
+  std::string network = machine.ipv6 ? "user,id=net" : "user,id=net,ipv6=off";
   for (const auto& forward : machine.forwards)
     network +=
         fmt::format(",hostfwd={}:{}:{}-:{}", forward.guest.protocol == recipe::Protocol::Udp ? "udp" : "tcp",

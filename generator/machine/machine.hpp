@@ -64,6 +64,7 @@ struct Machine {
   /// them once.
   std::map<std::string, std::filesystem::path> secrets;
   std::vector<Forward> forwards;
+  bool ipv6 = false;        ///< its user network has IPv6, too
   std::string mac_address;  ///< empty: QEMU's default
 };
 

@@ -138,11 +138,17 @@ void HaProxy::wait_until_ready(const driver::ProcessId& process) {
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
   }
   const std::string words = tail_of(log_);
+  const auto refuse = [](const std::string& address, std::uint16_t port) {
+    throw failure(fmt::format("failed to listen on {}:{}: the port is in use", address, port),
+                  "choose another one with --port");
+  };
   for (const auto& listener : config_->listeners)
-    if (words.find("cannot bind") != std::string::npos && !is_free(listener.host))
-      throw failure(
-          fmt::format("failed to listen on {}:{}: the port is in use", config_->address, listener.host),
-          "choose another one with --port");
+    if (words.find("cannot bind") != std::string::npos) {
+      if (!is_free(listener.host))
+        refuse(config_->address, listener.host);
+      if (config_->ipv6 && !is_free_on_ipv6(listener.host))
+        refuse("[::1]", listener.host);
+    }
   throw failure("failed to start HAProxy", words);
 }
 
@@ -212,19 +218,34 @@ void HaProxy::end_all() {
   sent_.clear();
 }
 
-bool is_free(std::uint16_t port) {
-  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (fd < 0)
+namespace {
+
+template <typename Address>
+bool can_bind(int family, const Address& address) {
+  const support::Descriptor socket(::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!socket.open())
     support::throw_errno("create a socket");
   const int on = 1;
-  ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  ::setsockopt(socket.fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  return ::bind(socket.fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+}
+
+}  // namespace
+
+bool is_free(std::uint16_t port) {
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_port = htons(port);
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  const bool free = ::bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
-  ::close(fd);
-  return free;
+  return can_bind(AF_INET, address);
+}
+
+bool is_free_on_ipv6(std::uint16_t port) {
+  sockaddr_in6 address{};
+  address.sin6_family = AF_INET6;
+  address.sin6_port = htons(port);
+  address.sin6_addr = in6addr_loopback;
+  return can_bind(AF_INET6, address);
 }
 
 std::uint16_t choose_port(const std::string& name) {

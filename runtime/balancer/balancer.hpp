@@ -59,5 +59,6 @@ class HaProxy : public Balancer {
 /// the range that the kernel takes for connections, so that it stays free while the fleet is stopped.
 std::uint16_t choose_port(const std::string& name);
 bool is_free(std::uint16_t port);
+bool is_free_on_ipv6(std::uint16_t port);  ///< on ::1
 
 }  // namespace vmfleet::balancer

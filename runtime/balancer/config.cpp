@@ -92,9 +92,11 @@ std::string to_text(const Config& config) {
       "  retries 5\n"
       "  option redispatch 1\n";
   for (const auto& listener : config.listeners) {
-    text += fmt::format("\nfrontend front-{}\n  mode {}\n  bind {}:{}\n  default_backend {}\n",
-                        listener.guest, is_http(config, listener.guest) ? "http" : "tcp", config.address,
-                        listener.host, backend_of(listener.guest));
+    text += fmt::format("\nfrontend front-{}\n  mode {}\n  bind {}:{}\n", listener.guest,
+                        is_http(config, listener.guest) ? "http" : "tcp", config.address, listener.host);
+    if (config.ipv6)
+      text += fmt::format("  bind [::1]:{}\n", listener.host);
+    text += fmt::format("  default_backend {}\n", backend_of(listener.guest));
     text += backend(config, listener);
   }
   return text;

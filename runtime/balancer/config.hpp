@@ -36,6 +36,7 @@ struct Route {
 struct Config {
   std::string fleet;
   std::string address = "127.0.0.1";
+  bool ipv6 = false;  ///< on ::1, too
   std::vector<Listener> listeners;
   recipe::HealthCheck health;
   std::filesystem::path socket;  ///< of the runtime API

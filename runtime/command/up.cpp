@@ -32,6 +32,7 @@ struct Options {
   std::string memory;
   bool overcommit = false;
   bool host_loopback = false;
+  bool ipv6 = false;
   std::string driver;
   int timeout = kDefaultTimeout;
 };
@@ -74,6 +75,7 @@ void overlay(fleet::Spec& spec, const Options& options) {
   if (!options.memory.empty())
     spec.memory = recipe::parse_size(options.memory);
   spec.network.host_loopback |= options.host_loopback;
+  spec.network.ipv6 |= options.ipv6;
   spec.overcommit |= options.overcommit;
   if (!options.driver.empty())
     spec.driver = options.driver;
@@ -151,6 +153,7 @@ void add_up(CLI::App& app) {
                     "Even if the instances together ask for more memory than this machine has");
   command->add_flag("--host-loopback", options->host_loopback,
                     "Instances reach services on this machine's loopback network, as 10.0.2.2");
+  command->add_flag("--ipv6", options->ipv6, "The fleet's address is on ::1, too");
   command->add_option("--driver", options->driver, "Where it runs (default: local)")->type_name("DRIVER");
   add_timeout_option(*command, options->timeout);
   command->callback([options] { up(*options); });

@@ -54,7 +54,8 @@ std::map<std::string, fs::path> read_secrets(Fields fields, const json& names, c
 }
 
 Network read_network(Fields fields) {
-  Network network{.host_loopback = fields.boolean("host_loopback", false)};
+  Network network{.host_loopback = fields.boolean("host_loopback", false),
+                  .ipv6 = fields.boolean("ipv6", false)};
   fields.finish();
   return network;
 }
@@ -108,7 +109,7 @@ std::string to_json(const Spec& spec) {
                 {"count", spec.count},
                 {"environment", spec.environment},
                 {"overcommit", spec.overcommit},
-                {"network", {{"host_loopback", spec.network.host_loopback}}},
+                {"network", {{"host_loopback", spec.network.host_loopback}, {"ipv6", spec.network.ipv6}}},
                 {"driver", spec.driver},
                 {"health", to_json(spec.rules)},
                 {"rollout", to_json(spec.rollout)}};

@@ -21,7 +21,8 @@ constexpr int kMaximumCount = 100;
 /// How instances are connected.
 struct Network {
   bool host_loopback =
-      false;  ///< they reach services on the loopback network of the machine that they run on
+      false;          ///< they reach services on the loopback network of the machine that they run on
+  bool ipv6 = false;  ///< the fleet's address is on ::1, too
   bool operator==(const Network&) const = default;
 };
 

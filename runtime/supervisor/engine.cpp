@@ -312,6 +312,7 @@ void Engine::serve(const Deployment& deployment) {
                         [&](const auto& listener) { return listener.guest == main; });
   if (!listeners.empty())
     outside_.balancer.serve({.fleet = place_.name,
+                             .ipv6 = deployment.spec.network.ipv6,
                              .listeners = listeners,
                              .health = manifest->health,
                              .socket = place_.balancer(),

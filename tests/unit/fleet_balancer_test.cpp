@@ -31,6 +31,7 @@ TEST(FleetBalancer, TheHttpPortIsHttpAndOthersAreNot) {
   EXPECT_TRUE(has(text, "uri '/healthz?full=1' "));
   EXPECT_TRUE(has(text, "\n  noreuseport\n")) << "two balancers would share a port";
   EXPECT_FALSE(has(text, "user nobody"));
+  EXPECT_FALSE(has(text, "[::1]"));
 }
 
 TEST(FleetBalancer, HaProxyTakesTheConfiguration) {
@@ -42,6 +43,7 @@ TEST(FleetBalancer, HaProxyTakesTheConfiguration) {
     for (const bool root : {false, true}) {
       Config one = config(health);
       one.drop_privileges = root;
+      one.ipv6 = root;
       if (root)
         one.routes = {{1, ready}, {3, ready}, {4, {Mode::Drain, ready.ports}}, {kSlots, ready}};
       support::write_file_atomic(folder.path() / "haproxy.cfg", to_text(one));
@@ -49,6 +51,13 @@ TEST(FleetBalancer, HaProxyTakesTheConfiguration) {
       EXPECT_TRUE(result.ok()) << health << "\n" << result.err << result.out;
       EXPECT_FALSE(has(result.err, "WARNING")) << result.err;
     }
+}
+
+TEST(FleetBalancer, OnBothLoopbackAddressesWhereThatIsAskedFor) {
+  Config one = config("http://:8080/");
+  one.ipv6 = true;
+  EXPECT_TRUE(has(to_text(one), "  bind 127.0.0.1:20001\n  bind [::1]:20001\n"));
+  EXPECT_TRUE(has(to_text(one), "  bind 127.0.0.1:20002\n  bind [::1]:20002\n"));
 }
 
 TEST(FleetBalancer, ServersThatAreReadyAreThereFromTheStart) {

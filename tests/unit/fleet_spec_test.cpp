@@ -86,6 +86,7 @@ TEST(FleetSpec, EverythingIsRead) {
   EXPECT_EQ(1536ull << 20, spec.memory);
   EXPECT_TRUE(spec.overcommit);
   EXPECT_TRUE(spec.network.host_loopback);
+  EXPECT_TRUE(spec.network.ipv6);
 }
 
 TEST(FleetSpec, WhatIsWrittenIsReadAgain) {

@@ -96,6 +96,14 @@ TEST(MachineArgv, WholeCommandLine) {
   EXPECT_EQ(qemu_argv(example()), expected);
 }
 
+TEST(MachineArgv, Ipv6WhereItIsAskedFor) {
+  Machine machine = example();
+  machine.forwards.clear();
+  EXPECT_TRUE(has(qemu_argv(machine), "-netdev", "user,id=net,ipv6=off"));
+  machine.ipv6 = true;
+  EXPECT_TRUE(has(qemu_argv(machine), "-netdev", "user,id=net"));
+}
+
 TEST(MachineArgv, SecretsAreFilesAndNeverWords) {
   Machine machine = example();
   EXPECT_FALSE(has(qemu_argv(machine), "-global", "fw_cfg_io.x-file-slots=128"));

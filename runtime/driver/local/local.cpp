@@ -9,12 +9,14 @@
 #include "driver/local/cgroup.hpp"
 #include "driver/local/guard.hpp"
 #include "driver/local/isolation.hpp"
+#include "driver/local/network.hpp"
 #include "driver/local/process.hpp"
 #include "inspect/image.hpp"
 #include "machine/accelerator.hpp"
 #include "machine/firmware.hpp"
 #include "machine/machine.hpp"
 #include "machine/qmp.hpp"
+#include "machine/run_state.hpp"
 #include "recipe/settings.hpp"
 #include "support/error.hpp"
 #include "support/file.hpp"
@@ -112,6 +114,7 @@ machine::Machine describe(const Launch& launch) {
   vm.qmp_socket = launch.socket;
   vm.serial_log = launch.log;
   vm.settings = launch.folder / "settings";
+  vm.ipv6 = has_ipv6();
   if (!launch.secrets.empty())
     for (const auto& entry : fs::directory_iterator(launch.secrets))
       vm.secrets[entry.path().filename()] = secrets_of(launch) / entry.path().filename();
@@ -231,7 +234,10 @@ void LocalDriver::power_off(const std::string& id) {
     return;
   try {
     machine::Qmp qmp(entries_.at(id).launch.socket, std::chrono::milliseconds(500));
-    qmp.execute("system_powerdown", support::json::object(), std::chrono::seconds(1));
+    if (machine::find_halt(qmp))
+      send_signal(process_of(look_now.running), SIGTERM);  // it would not hear it
+    else
+      qmp.execute("system_powerdown", support::json::object(), std::chrono::seconds(1));
   } catch (const support::Error&) {
     // Its monitor does not answer: ask the process itself, which ends the machine.
     send_signal(process_of(look_now.running), SIGTERM);

@@ -8,11 +8,13 @@
 //   GET /fill/<n>       writes n MiB; answers "enough"
 //   GET /flood          writes lines to the console until it is asked to stop: GET /flood/stop
 //   GET /panic          the kernel panics
+//   GET /reach/<address>/<port>  what the first line is that is said there, or why there is none
 //   GET /healthz        the check
 // Written on sockets, so that it can be wrong in every way.
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <netdb.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -78,6 +80,28 @@ void panic() {
   [[maybe_unused]] const auto written = write(file, "c", 1);
 }
 
+std::string reach(const std::string& where) {
+  const auto slash = where.find('/');
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  hints.ai_flags = AI_NUMERICHOST;
+  addrinfo* found = nullptr;
+  if (slash == std::string::npos ||
+      getaddrinfo(where.substr(0, slash).c_str(), where.substr(slash + 1).c_str(), &hints, &found) != 0)
+    return "no address\n";
+  const int fd = socket(found->ai_family, SOCK_STREAM, 0);
+  const timeval limit{5, 0};
+  setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+  setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+  std::string line;
+  if (connect(fd, found->ai_addr, found->ai_addrlen) == 0)
+    for (char c = 0; !line.ends_with("\n") && recv(fd, &c, 1, 0) == 1;)
+      line += c;
+  freeaddrinfo(found);
+  close(fd);
+  return line.empty() ? std::string(std::strerror(errno)) + "\n" : line;
+}
+
 void answer_check(int connection, const std::string& mode, bool odd) {
   using namespace std::chrono_literals;
   if (mode == "slow" || mode == "late")
@@ -98,6 +122,8 @@ void serve(int connection, const std::string& path, const std::string& mode, boo
     answer_check(connection, mode, odd);
   else if (path.starts_with("/fill"))
     answer(connection, "200 OK", fill(path == "/fill" ? 1 << 20 : std::atol(path.c_str() + 6)));
+  else if (path.starts_with("/reach/"))
+    answer(connection, "200 OK", reach(path.substr(7)));
   else
     answer(connection, "200 OK", host_name() + "\n");
   close(connection);

@@ -3,8 +3,8 @@
 // Then, on standard output: answered=N refused=N failed=N. Refused: nobody listened, so that no request was
 // made; it is tried again. Failed: connected, and no whole answer with status 200. Why, on standard error.
 //
-// load --occupy <port> listens there instead, until it is ended; load --qmp <socket> <command> has QEMU
-// execute that.
+// load --occupy <port> listens there instead, until it is ended; load --greet <address> <port> says "hello"
+// to all who connect there; load --qmp <socket> <command> has QEMU execute that.
 
 #include <arpa/inet.h>
 #include <sys/socket.h>
@@ -72,6 +72,21 @@ int occupy(sockaddr_in address) {
   return pause();
 }
 
+int greet(const std::string& host, const char* port) {
+  sockaddr_in6 address{};
+  address.sin6_family = AF_INET6;
+  address.sin6_port = htons(static_cast<in_port_t>(std::atoi(port)));
+  const int fd = socket(AF_INET6, SOCK_STREAM, 0);
+  if (inet_pton(AF_INET6, host.c_str(), &address.sin6_addr) != 1 ||
+      bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 || listen(fd, 8) != 0) {
+    std::cerr << std::strerror(errno) << "\n";
+    return 1;
+  }
+  for (int connection; (connection = accept(fd, nullptr, nullptr)) >= 0; close(connection))
+    send(connection, "hello\n", 6, MSG_NOSIGNAL);
+  return 1;
+}
+
 /// Reads lines until one has this word.
 bool expect(int fd, const std::string& word) {
   std::string line;
@@ -120,6 +135,8 @@ void load(sockaddr_in address) {
 int main(int count, char** words) {
   if (count == 4 && words[1] == std::string("--qmp"))
     return have_executed(words[2], words[3]);
+  if (count == 4 && words[1] == std::string("--greet"))
+    return greet(words[2], words[3]);
   if (count != 3)
     return 2;
   if (words[1] == std::string("--occupy"))
