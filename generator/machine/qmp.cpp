@@ -1,5 +1,6 @@
 #include "machine/qmp.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -27,11 +28,14 @@ int connect_once(const fs::path& path) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   std::strcpy(address.sun_path, path.c_str());  // its length is checked by the caller
-  const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  // A QEMU that hangs takes no connection, and would have us wait for ever.
+  const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd < 0)
     support::throw_errno("create a socket");
-  if (::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0)
+  if (::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) {
+    ::fcntl(fd, F_SETFL, 0);
     return fd;
+  }
   const int cause = errno;
   ::close(fd);
   errno = cause;

@@ -73,6 +73,9 @@ await 30 "its service to be started again" again
 await $limit "the fleet to be well" well
 a=$(status guest '.instances[1].id') b=$(status guest '.instances[2].id')
 
+say "until here no request has failed; those on their way to a machine that is halted will"
+stop_client
+
 say "its machine is halted: replaced; another floods its console: its log stays within bounds, and is shown"
 "$load" --qmp "$(monitor "$b")" stop
 make "$a" flood >/dev/null
@@ -93,7 +96,6 @@ kill -STOP "$(of "$a" .pid)"
 make "$b" panic >/dev/null
 replaced "$b" 'its kernel panicked' "$a" 'no answer'
 
-say "and no request failed"
-stop_client
+say "down leaves nothing"
 vmfleet down guest
 nothing_left

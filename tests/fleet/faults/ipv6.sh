@@ -12,7 +12,7 @@ load=$3
 
 ip link set lo up
 get "http://[::1]:1/" 2>&1 | grep -q 'Cannot assign\|Address family' && { echo "skipped: no IPv6 here"; exit 77; }
-ip link add test type dummy
+ip tuntap add dev test mode tap
 ip link set test up
 
 say "a machine without: neither have instances"
