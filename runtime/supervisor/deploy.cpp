@@ -36,6 +36,9 @@ std::string stamp_of(const fs::path& file) {
 
 Engine::Change Engine::apply(const fleet::Spec& spec, const std::string& manifest,
                              const std::optional<fleet::RolloutRules>& rules) {
+  if (state_.current && state_.mode == Mode::Removing)
+    throw support::failure(fmt::format("the fleet '{}' is being removed", place_.name),
+                           "try again when it is gone");
   const auto parsed = recipe::parse_manifest(manifest, spec.image.string());
   Deployment wanted{spec, folder_name(parsed.digest), state_.current ? state_.current->restarts : 0,
                     keep_secrets(place_, spec.secrets)};

@@ -487,6 +487,7 @@ TEST_F(FleetEngine, RemovingGoesOnInTheNextSupervisorAndIsFinal) {
   engine->set_mode(Mode::Removing);
   make();
   engine->set_mode(Mode::Running);
+  EXPECT_THROW(engine->apply(spec, recipe::to_json(manifest())), vmimage::support::Error);
   ticks(4);
   EXPECT_TRUE(engine->finished());
   EXPECT_TRUE(driver.known.empty());
