@@ -142,7 +142,7 @@ std::uint64_t number(const Columns& columns, const std::string& name) {
 void count_requests(ServerStatistics& statistics, const Columns& columns) {
   for (const auto* responses : {"hrsp_1xx", "hrsp_2xx", "hrsp_3xx", "hrsp_4xx", "hrsp_5xx", "hrsp_other"})
     statistics.requests += number(columns, responses);
-  if (columns.at("mode") != "http")
+  if (const auto mode = columns.find("mode"); mode == columns.end() || mode->second != "http")
     statistics.requests = number(columns, "stot");
   statistics.errors = number(columns, "hrsp_5xx") + number(columns, "econ") + number(columns, "eresp");
   statistics.response_ms = static_cast<double>(number(columns, "rtime"));
