@@ -21,6 +21,7 @@
 #include "rootfs/tree.hpp"
 #include "rootfs/users.hpp"
 #include "secrets/check.hpp"
+#include "stack/java.hpp"
 #include "support/digest.hpp"
 #include "support/error.hpp"
 #include "support/file.hpp"
@@ -198,8 +199,9 @@ Built build(const Recipe& recipe, const fs::path& folder, const std::string& ste
 
 }  // namespace
 
-Built build_image(const Recipe& recipe, const fs::path& folder, const std::string& stem,
+Built build_image(const Recipe& given, const fs::path& folder, const std::string& stem,
                   const cache::Cache& cache, const Progress& progress, provision::OnFailure on_failure) {
+  const Recipe recipe = stack::with_java(given);
   return cache.mending([&](const cache::Cache& checked) {
     return build(recipe, folder, stem, checked, progress, on_failure);
   });

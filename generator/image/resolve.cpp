@@ -9,6 +9,7 @@
 #include "base/package_files.hpp"
 #include "image/provisioned.hpp"
 #include "rootfs/closure.hpp"
+#include "stack/java.hpp"
 #include "support/digest.hpp"
 #include "support/error.hpp"
 #include "support/file.hpp"
@@ -121,7 +122,8 @@ recipe::Lock read_lock(const fs::path& file) {
   return recipe::parse_lock(support::read_file(file), file.string());
 }
 
-std::vector<std::string> needed_packages(const cache::Cache& cache, const Recipe& recipe) {
+std::vector<std::string> needed_packages(const cache::Cache& cache, const Recipe& given) {
+  const Recipe recipe = stack::with_java(given);
   if (recipe.base == "minimal")
     return {};
   std::set<std::string> needed(recipe.packages.begin(), recipe.packages.end());

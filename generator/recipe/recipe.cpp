@@ -17,7 +17,8 @@ namespace fs = std::filesystem;
 namespace {
 
 const std::regex kName("[A-Za-z0-9][A-Za-z0-9._+-]{0,127}");
-const std::regex kUser("[a-z_][a-z0-9_-]{0,30}");                 // useradd(8)
+const std::regex kUser("[a-z_][a-z0-9_-]{0,30}");  // useradd(8)
+const std::regex kFolder("/[A-Za-z0-9._+@/-]*");
 const std::regex kPackage("[a-z0-9][a-z0-9+.-]+(:[a-z0-9-]+)?");  // Debian Policy 5.6.7
 const std::regex kBase("(debian|ubuntu):[a-z][a-z0-9-]*|minimal");
 
@@ -81,6 +82,8 @@ void check_base(Fields& fields, const Recipe& recipe) {
   if (file && !recipe.packages.empty())
     fields.fail("packages", "a base that is a file has the packages that it has",
                 "install them there, or leave them out");
+  if (recipe.jar && recipe.base == "minimal")
+    fields.fail("jar", "the base 'minimal' has no Java", "use a debian base");
   if (file && recipe.lock)
     fields.fail("lock", "a base that is a file is pinned by its content", "leave the lock out");
   if (file && recipe.secure_boot)
@@ -135,14 +138,35 @@ std::vector<Script> read_scripts(Fields& fields, const std::string& where, const
   return scripts;
 }
 
-void read_service(Fields& fields, Recipe& recipe) {
-  recipe.command = fields.strings("command");
-  recipe.packages = fields.strings("packages");
-  if (recipe.command.empty() && recipe.packages.empty() && recipe.package_files.empty())
-    fields.fail("command", "is missing", "give the service's command line, or packages that bring a service");
-  for (const auto& word : recipe.command)
+std::vector<std::string> read_words(Fields& fields, const std::string& key) {
+  const std::vector<std::string> words = fields.strings(key);
+  for (const auto& word : words)
     if (word.empty() || word.find_first_of(std::string("\n\0", 2)) != std::string::npos)
-      fields.fail("command", "a word is empty, or holds a line break or a NUL");
+      fields.fail(key, "a word is empty, or holds a line break or a NUL");
+  return words;
+}
+
+std::optional<Jar> read_jar(Fields& fields, const fs::path& folder) {
+  const std::vector<std::string> options = read_words(fields, "java_options");
+  if (!fields.has("jar")) {
+    if (!options.empty())
+      fields.fail("java_options", "is there, and jar is not", "name the executable JAR");
+    return std::nullopt;
+  }
+  const std::string file = read_line(fields, "jar", 4096);
+  if (file.empty())
+    fields.fail("jar", "is empty", "name an executable JAR");
+  return Jar{against(folder, file), options};
+}
+
+void read_service(Fields& fields, Recipe& recipe, const fs::path& folder) {
+  recipe.command = read_words(fields, "command");
+  recipe.packages = fields.strings("packages");
+  recipe.jar = read_jar(fields, folder);
+  if (recipe.jar && !recipe.command.empty())
+    fields.fail("command", "is there, and jar is too", "a JAR is started by its main class: leave one out");
+  if (recipe.command.empty() && !recipe.jar && recipe.packages.empty() && recipe.package_files.empty())
+    fields.fail("command", "is missing", "give the service's command line, or packages that bring a service");
   for (const auto& package : recipe.packages)
     require(fields, "packages", package, kPackage, "package name", "see Debian Policy 5.6.7");
   const std::string program =
@@ -153,6 +177,11 @@ void read_service(Fields& fields, Recipe& recipe) {
   require(fields, "user", recipe.user, kUser, "user name",
           "use at most 31 lower-case letters, digits, _ and -");
   recipe.environment = read_environment(fields);
+  if (fields.has("working_directory")) {
+    recipe.working_directory = fields.string("working_directory");
+    require(fields, "working_directory", *recipe.working_directory, kFolder, "full path in the image",
+            "start it with '/', and use letters, digits and . _ + @ - besides");
+  }
 }
 
 void read_allowed_secrets(Fields& fields, Recipe& recipe) {
@@ -231,7 +260,7 @@ Recipe parse_recipe(const std::string& text, const std::string& where, const fs:
     fields.fail("kernel", fmt::format("'{}' is no known kernel", recipe.kernel),
                 "known are cloud and generic");
   recipe.package_files = read_paths(fields, "package_files", folder);
-  read_service(fields, recipe);
+  read_service(fields, recipe, folder);
   for (const auto& tree : fields.strings("trees"))
     recipe.trees.push_back(against(folder, tree));
   recipe.overlays = read_paths(fields, "overlays", folder);
@@ -240,7 +269,7 @@ Recipe parse_recipe(const std::string& text, const std::string& where, const fs:
   recipe.ports = read_ports(fields);
   recipe.health = read_health(fields, recipe.ports);
   recipe.size.cpus = static_cast<int>(fields.integer("cpus", 1, 1024, 1));
-  recipe.size.memory = recipe.base == "minimal" ? 128ull << 20 : 256ull << 20;
+  recipe.size.memory = recipe.base == "minimal" ? 128ull << 20 : recipe.jar ? 512ull << 20 : 256ull << 20;
   if (fields.has("memory"))
     recipe.size.memory = read_size(fields, "memory");
   if (recipe.size.memory < (64ull << 20))

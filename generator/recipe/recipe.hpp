@@ -36,17 +36,25 @@ struct SecureBoot {
   std::filesystem::path certificate;
 };
 
+/// A service that is an executable JAR, run by a Java runtime of the base's packages.
+struct Jar {
+  std::filesystem::path file;
+  std::vector<std::string> options;  ///< of the Java virtual machine
+};
+
 struct Recipe {
   std::string name;                      ///< also the stem of the output files
   std::string version = "0";             ///< the service's version
   std::string base = "debian:bookworm";  ///< debian:<suite> | ubuntu:<suite> | minimal | file:<path>
   std::string kernel = "cloud";          ///< "cloud" | "generic"
   std::vector<std::string>
-      command;  ///< argv; the first word is a path inside the image, or a name on its PATH
+      command;             ///< argv; the first word is a path inside the image, or a name on its PATH
+  std::optional<Jar> jar;  ///< the service, instead of a command (stack/java.hpp)
   std::map<std::string, std::string> environment;
   std::string service;  ///< the service's name (its unit, its state folder /var/lib/<service>); default: the
                         ///< command's file name
-  std::string user;     ///< the user the service runs as; created as a system user if absent
+  std::optional<std::string> working_directory;  ///< the service is started in; absent: its state folder
+  std::string user;  ///< the user the service runs as; created as a system user if absent
   std::vector<std::filesystem::path> trees;     ///< staged install trees; their content goes to "/"
   std::vector<std::filesystem::path> overlays;  ///< the same, but there before the scripts run
   std::vector<FileEntry> files;

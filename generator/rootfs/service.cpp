@@ -66,6 +66,10 @@ std::string state_folder(const recipe::Recipe& recipe) {
   return "/var/lib/" + recipe.service;
 }
 
+std::string working_directory(const recipe::Recipe& recipe) {
+  return recipe.working_directory.value_or(state_folder(recipe));
+}
+
 std::string systemd_unit(const recipe::Recipe& recipe, const std::string& program) {
   std::string environment;
   for (const auto& [key, value] : recipe.environment)
@@ -87,7 +91,7 @@ StartLimitIntervalSec=0
 [Service]
 ExecStart={command}
 User={user}
-WorkingDirectory={state}
+WorkingDirectory={directory}
 Environment="HOME={state}"
 {environment}EnvironmentFile=-/run/vmimage/environment.systemd
 StateDirectory={service}
@@ -125,8 +129,9 @@ WantedBy=multi-user.target
 )",
       fmt::arg("description", unit_description(recipe)),
       fmt::arg("command", unit_command(command_line(recipe, program))), fmt::arg("user", recipe.user),
-      fmt::arg("state", state_folder(recipe)), fmt::arg("environment", environment),
-      fmt::arg("service", recipe.service), fmt::arg("capability", capability));
+      fmt::arg("state", state_folder(recipe)), fmt::arg("directory", working_directory(recipe)),
+      fmt::arg("environment", environment), fmt::arg("service", recipe.service),
+      fmt::arg("capability", capability));
 }
 
 std::string busybox_script(const recipe::Recipe& recipe, const std::string& program) {
@@ -158,12 +163,13 @@ if [ -d /run/vmimage/secrets ]; then  # as systemd's credentials: systemd.exec(5
   )
 fi
 export STATE_DIRECTORY={state} PATH=/usr/local/bin:/usr/bin:/usr/sbin
-cd {state} || exit 1
+cd {directory} || exit 1
 if [ -e /run/vmimage/started ]; then sleep 1; fi
 : >/run/vmimage/started
 exec setpriv --nnp su -s /bin/sh {user} -c {start}
 )",
       fmt::arg("exports", exports), fmt::arg("state", support::quote({state_folder(recipe)})),
+      fmt::arg("directory", support::quote({working_directory(recipe)})),
       fmt::arg("unit", support::quote({recipe.service + ".service"})), fmt::arg("user", recipe.user),
       fmt::arg("start", support::quote({start})));
 }

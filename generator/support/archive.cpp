@@ -173,24 +173,37 @@ std::optional<std::string> decompress(std::string_view bytes) {
   return got == 0 ? std::optional(std::move(content)) : std::nullopt;
 }
 
-void read_tar(const fs::path& file, const std::function<void(ArchiveEntry&)>& each) {
-  const std::unique_ptr<archive, ReadRelease> reader(archive_read_new());
-  archive_read_support_format_tar(reader.get());
-  archive_read_support_filter_all(reader.get());
-  const auto fail = [&] {
-    throw failure("failed to read '" + file.string() + "': " + cause_of(reader.get()));
-  };
-  if (archive_read_open_filename(reader.get(), file.c_str(), 1 << 18) != ARCHIVE_OK)
+namespace {
+
+/// Goes through an archive of the format that `reader` has been told.
+void read_archive(archive* reader, const fs::path& file, const std::function<void(ArchiveEntry&)>& each) {
+  const auto fail = [&] { throw failure("failed to read '" + file.string() + "': " + cause_of(reader)); };
+  if (archive_read_open_filename(reader, file.c_str(), 1 << 18) != ARCHIVE_OK)
     fail();
   archive_entry* entry = nullptr;
   int status = 0;
-  while ((status = archive_read_next_header(reader.get(), &entry)) == ARCHIVE_OK || status == ARCHIVE_WARN) {
+  while ((status = archive_read_next_header(reader, &entry)) == ARCHIVE_OK || status == ARCHIVE_WARN) {
     check_interrupt();
-    ArchiveEntry current(reader.get(), entry);
+    ArchiveEntry current(reader, entry);
     each(current);
   }
   if (status != ARCHIVE_EOF)
     fail();
+}
+
+}  // namespace
+
+void read_tar(const fs::path& file, const std::function<void(ArchiveEntry&)>& each) {
+  const std::unique_ptr<archive, ReadRelease> reader(archive_read_new());
+  archive_read_support_format_tar(reader.get());
+  archive_read_support_filter_all(reader.get());
+  read_archive(reader.get(), file, each);
+}
+
+void read_zip(const fs::path& file, const std::function<void(ArchiveEntry&)>& each) {
+  const std::unique_ptr<archive, ReadRelease> reader(archive_read_new());
+  archive_read_support_format_zip_seekable(reader.get());
+  read_archive(reader.get(), file, each);
 }
 
 }  // namespace vmimage::support

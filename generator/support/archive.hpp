@@ -59,4 +59,7 @@ std::optional<std::string> decompress(std::string_view bytes);
 
 void read_tar(const std::filesystem::path& file, const std::function<void(ArchiveEntry&)>& each);
 
+/// The same of a zip file, in the order of its directory; only the content that is asked for is read.
+void read_zip(const std::filesystem::path& file, const std::function<void(ArchiveEntry&)>& each);
+
 }  // namespace vmimage::support

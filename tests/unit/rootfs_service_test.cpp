@@ -393,5 +393,17 @@ TEST(AddService, PutsUnitAndStateFolderIntoTheTree) {
   EXPECT_FALSE(minimal.contains("/etc/systemd/system/orders.service"));
 }
 
+TEST(Service, StartsInTheFolderThatItNames) {
+  recipe::Recipe recipe;
+  recipe.name = recipe.service = recipe.user = "orders";
+  recipe.command = {"/usr/bin/node", "server.js"};
+  recipe.working_directory = "/usr/share/orders";
+  const std::string unit = systemd_unit(recipe, "/usr/bin/node");
+  EXPECT_TRUE(contains(unit, "\nWorkingDirectory=/usr/share/orders\n")) << unit;
+  EXPECT_TRUE(contains(unit, "\nStateDirectory=orders\n")) << unit;
+  const std::string script = busybox_script(recipe, "/usr/bin/node");
+  EXPECT_TRUE(contains(script, "\ncd /usr/share/orders || exit 1\n")) << script;
+}
+
 }  // namespace
 }  // namespace vmimage::rootfs
