@@ -44,6 +44,20 @@ bool on_disk(const Ext4& root, std::string path) {
   return false;
 }
 
+/// Whether there is a file behind a path: in the tree, in the base, or there by a link of the tree, as those
+/// of virtual environments are.
+bool is_there(const Tree& tree, const Ext4& root, std::string path) {
+  for (int hops = 0; hops < 40; ++hops) {
+    const auto found = tree.find(path);
+    if (found == tree.end())
+      return on_disk(root, path);
+    if (found->second.type != NodeType::Symlink)
+      return true;
+    path = (fs::path(path).parent_path() / found->second.content).lexically_normal().string();
+  }
+  return false;
+}
+
 /// "/usr/bin/env python3" → "/usr/bin/env" (execve(2), "Interpreter scripts").
 std::string interpreter_of(const fs::path& script) {
   std::ifstream stream(script, std::ios::binary);
@@ -96,12 +110,12 @@ std::string locate_program(const Recipe& recipe, const Tree& tree, const Ext4& r
     const rootfs::Node* node = follow(tree, path);
     if (node && rootfs::program_kind(node->source) == rootfs::ProgramKind::Script) {
       const std::string interpreter = interpreter_of(node->source);
-      if (!follow(tree, interpreter) && !on_disk(root, interpreter))
+      if (!is_there(tree, root, interpreter))
         throw invalid(fmt::format("failed to find '{}', which '{}' starts with, in the base {}", interpreter,
                                   path, recipe.base),
                       "add the package that brings it, or take another base");
     }
-    if (node || on_disk(root, path))
+    if (is_there(tree, root, path))
       return path;
   }
   std::vector<std::string> candidates{word};

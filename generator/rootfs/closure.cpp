@@ -43,6 +43,18 @@ std::string tree_library_folders(const Tree& tree) {
   return fmt::format("{}", fmt::join(folders, ":"));
 }
 
+/// Whether what the loader did not find, or could not take, is the C library of another system: musl's has
+/// that in its name, or is asked for as "libc.so", which here is a text for the linker.
+bool is_other_libc(const std::string& missing) {
+  return missing.find("musl") != std::string::npos || missing == "libc.so" ||
+         missing.find("/libc.so: ") != std::string::npos;
+}
+
+/// There are packages that bring a module for each C library and take the one that works.
+bool is_variant(const std::string& path) {
+  return path.find("musl") != std::string::npos;
+}
+
 }  // namespace
 
 const std::set<std::string>& default_library_folders() {
@@ -119,6 +131,14 @@ std::vector<Library> host_libraries(const Tree& tree) {
     // The loader stops at the first library it does not find, and then names it in its message.
     if (missing.empty() && !result.ok())
       missing.push_back(result.err.substr(0, result.err.find('\n')));
+    if (!missing.empty() && is_other_libc(missing[0])) {
+      if (is_variant(path))
+        continue;
+      throw support::invalid(
+          fmt::format("failed to use '{}': it is built for another C library, musl; the image has glibc",
+                      path),
+          "build or install it on Debian or another system with glibc, or link it statically");
+    }
     if (!missing.empty())
       throw support::invalid(
           fmt::format("failed to find a shared library that '{}' needs: {}", path, missing[0]),
