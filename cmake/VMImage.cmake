@@ -1,6 +1,6 @@
 # VMImage: CMake functions that turn a service target into a virtual machine image. Documented in docs/cmake.md.
 #
-#   vm_image(<name> TARGET <executable> | COMMAND <argv...> ...)     an image as a build artifact
+#   vm_image(<name> TARGET <executable> | COMMAND <argv...> | JAR <file> | ... ...)     an image as a build artifact
 #   vm_add_boot_test(NAME <test> IMAGE <name> ...)                    a CTest test that boots it
 #
 # This file holds the public functions; each of them reads as: take the arguments, check them, add the rules.
@@ -13,6 +13,7 @@ cmake_policy(VERSION 3.25...3.31)
 
 include("${CMAKE_CURRENT_LIST_DIR}/VMImageMessages.cmake")
 include("${CMAKE_CURRENT_LIST_DIR}/VMImageArguments.cmake")
+include("${CMAKE_CURRENT_LIST_DIR}/VMImageStacks.cmake")
 include("${CMAKE_CURRENT_LIST_DIR}/VMImageRecipe.cmake")
 include("${CMAKE_CURRENT_LIST_DIR}/VMImageRules.cmake")
 include("${CMAKE_CURRENT_LIST_DIR}/VMImageFinish.cmake")
@@ -43,20 +44,22 @@ endfunction()
 
 # vm_image(<name>
 #   [TARGET <executable>] [COMMAND <argv...>]       the service, and how it is started when not bare
+#   [JAR <file> [JAVA_OPTIONS <option...>]] [NODE <folder>] [GO <folder or program>] [PYTHON <folder>]
+#                                                   or a service that CMake does not compile (VMImageStacks.cmake)
 #   [PACKAGE_FILES <file.deb>...]                   packages as files, which may bring the service
 #   [COMPONENTS <component...>]                     install components that go in; default: the TARGET's, else all
 #   [BASE debian:<suite>|ubuntu:<suite>|minimal|file:<path>] [KERNEL cloud|generic] [PACKAGES <package...>] [LOCK <file>]
 #   [FILES <source> <destination> ...] [OVERLAY <folder>]
 #   [PROVISION <script...>] [PROVISION_NETWORK] [PROVISION_TIMEOUT <seconds>]
-#   [ENVIRONMENT <K=V...>] [USER <name>] [PORTS <n[/udp]>...] [HEALTH http://:<port>/<path>|tcp://:<port>]
+#   [ENVIRONMENT <K=V...>] [USER <name>] [WORKING_DIRECTORY <folder>] [PORTS <n[/udp]>...] [HEALTH http://:<port>/<path>|tcp://:<port>]
 #   [CPUS <n>] [MEMORY <size>] [DISK <size>] [FORMATS <format...>]
 #   [SECURE_BOOT_KEY <pem> SECURE_BOOT_CERTIFICATE <pem>]
 #   [ALLOW_SECRETS <path or variable...>] [EXCLUDE_FROM_ALL])
 function(vm_image name)
   set(options EXCLUDE_FROM_ALL PROVISION_NETWORK)
-  set(one_value TARGET OVERLAY BASE KERNEL LOCK USER HEALTH CPUS MEMORY DISK PROVISION_TIMEOUT
+  set(one_value TARGET JAR NODE GO PYTHON WORKING_DIRECTORY OVERLAY BASE KERNEL LOCK USER HEALTH CPUS MEMORY DISK PROVISION_TIMEOUT
     SECURE_BOOT_KEY SECURE_BOOT_CERTIFICATE)
-  set(multi_value COMMAND COMPONENTS PACKAGES PACKAGE_FILES FILES PROVISION ENVIRONMENT PORTS FORMATS
+  set(multi_value COMMAND JAVA_OPTIONS COMPONENTS PACKAGES PACKAGE_FILES FILES PROVISION ENVIRONMENT PORTS FORMATS
     ALLOW_SECRETS)
   set(caller "vm_image(${name})")
   cmake_parse_arguments(PARSE_ARGV 1 arg "${options}" "${one_value}" "${multi_value}")
@@ -64,7 +67,7 @@ function(vm_image name)
   _vm_check_words("${caller}" "${options};${one_value};${multi_value}"
     UNPARSED "${arg_UNPARSED_ARGUMENTS}" MISSING "${arg_KEYWORDS_MISSING_VALUES}"
     STRICT "${arg_PORTS};${arg_FORMATS};${arg_PACKAGES};${arg_ENVIRONMENT}"
-    LENIENT "${arg_COMMAND};${arg_COMPONENTS};${arg_FILES};${arg_PACKAGE_FILES};${arg_PROVISION};${arg_ALLOW_SECRETS}")
+    LENIENT "${arg_COMMAND};${arg_JAVA_OPTIONS};${arg_COMPONENTS};${arg_FILES};${arg_PACKAGE_FILES};${arg_PROVISION};${arg_ALLOW_SECRETS}")
   _vm_check_image_arguments()
   _vm_add_image_rules()
 endfunction()

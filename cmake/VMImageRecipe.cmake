@@ -82,8 +82,8 @@ function(_vm_json_provision out words network timeout)
   set(${out} "[${members}]" PARENT_SCOPE)
 endfunction()
 
-# The recipe of the image <name>, from arg_* of the caller and, of Secure Boot, the full paths in secure_boot_key and
-# secure_boot_certificate there. The lists to take are given by name. Where the program
+# The recipe of the image <name>, from arg_* of the caller and jar, working_directory and, of Secure Boot,
+# secure_boot_key and secure_boot_certificate there. The lists to take are given by name. Where the program
 # is one that this build makes, the staging puts its path in the image into the command's first word.
 function(_vm_recipe out name service command_list files_list package_files_list scripts_list)
   set(version "${PROJECT_VERSION}")
@@ -103,9 +103,10 @@ function(_vm_recipe out name service command_list files_list package_files_list 
   endif()
 
   set(texts image_version version base arg_BASE kernel arg_KERNEL service service user arg_USER health arg_HEALTH
-    memory arg_MEMORY disk arg_DISK lock lock
+    memory arg_MEMORY disk arg_DISK lock lock jar jar
+    working_directory working_directory
     secure_boot_key secure_boot_key secure_boot_certificate secure_boot_certificate)
-  set(arrays command ${command_list} trees trees overlays overlays packages arg_PACKAGES
+  set(arrays command ${command_list} java_options arg_JAVA_OPTIONS trees trees overlays overlays packages arg_PACKAGES
     package_files ${package_files_list} ports arg_PORTS formats arg_FORMATS
     allow_secrets arg_ALLOW_SECRETS)
 

@@ -16,8 +16,11 @@ function(_vm_add_image_rules)
     string(APPEND folder "/$<CONFIG>")
     string(APPEND work "/$<CONFIG>")
   endif()
+  _vm_use_stack(unknown_of_stack)
   _vm_image_suffixes(suffixes)
   _vm_image_files(files file_dependencies unknown_files)
+  list(APPEND files ${stack_files})
+  list(APPEND unknown_files ${unknown_of_stack})
   _vm_base_file(base_file unknown_files)
   _vm_input_files(package_files PACKAGE_FILES unknown_files)
   _vm_input_files(scripts PROVISION unknown_files)
@@ -38,7 +41,7 @@ function(_vm_add_image_rules)
     COMMAND "${CMAKE_COMMAND}" "-DIMAGE=${work}/image.cmake" -P "${root}/VMImageStage.cmake"
     DEPENDS "${work}/image.cmake" "${work}/recipe.in.json" "${root}/VMImageStage.cmake"
             "${root}/VMImageInstallRules.cmake" "${target_files}" ${file_dependencies}
-            ${package_files} ${scripts}
+            ${package_files} ${scripts} ${stack_inputs} ${stack_stamp}
     DEPFILE "${work}/stage.d"
     COMMENT "Staging image ${name}"
     VERBATIM)
@@ -79,7 +82,7 @@ function(_vm_add_image_rules)
   set_target_properties(${name} PROPERTIES VM_IMAGE "${image}" VM_IMAGE_FILES "${outputs}"
     _VM_LOCATION "${location}" _VM_WORK "${work}" _VM_CPUS "${arg_CPUS}" _VM_HEALTH "${arg_HEALTH}"
     _VM_TARGET "${arg_TARGET}" _VM_PROGRAM "${command_program}" _VM_COMPONENTS "${arg_COMPONENTS}"
-    _VM_UNKNOWN_FILES "${unknown_files}")
+    _VM_UNKNOWN_FILES "${unknown_files}" _VM_STACK_TARGETS "${stack_targets}")
   set_property(GLOBAL APPEND PROPERTY _VM_IMAGES ${name})
   set_property(GLOBAL APPEND PROPERTY _VM_UNFINISHED_IMAGES ${name})
   _vm_finish_later()
@@ -166,6 +169,17 @@ endfunction()
 # <work>/image.cmake, all else that staging and packaging need to know. Sets location in the caller.
 function(_vm_write_description)
   string(REGEX REPLACE "^.*::" "" service "${arg_TARGET}")
+  if(stack)
+    set(service "${stack_service}")
+  endif()
+  set(jar "")
+  if(stack STREQUAL "JAR")
+    set(jar "${stack_inputs}")
+  endif()
+  set(working_directory "${stack_folder}")
+  if(DEFINED arg_WORKING_DIRECTORY)
+    set(working_directory "${arg_WORKING_DIRECTORY}")
+  endif()
   _vm_recipe(recipe "${name}" "${service}" command files package_files scripts)
   file(GENERATE OUTPUT "${work}/recipe.in.json" CONTENT "${recipe}")
 
@@ -175,10 +189,10 @@ function(_vm_write_description)
   if(DEFINED arg_OVERLAY)
     cmake_path(ABSOLUTE_PATH arg_OVERLAY BASE_DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}" OUTPUT_VARIABLE overlay)
   endif()
-  set(inputs ${package_files} ${scripts})
+  set(inputs ${package_files} ${scripts} ${stack_inputs})
   set(default_components ALL)
-  if(package_files)
-    set(default_components "")  # what the project installs would go over what its package brings
+  if(package_files OR stack)
+    set(default_components "")  # what the project installs belongs to another service, or goes over the package's
   endif()
   set(evaluate "TARGET_GENEX_EVAL:${name},$<TARGET_PROPERTY:${name}")
   file(GENERATE OUTPUT "${work}/image.cmake" CONTENT
@@ -194,6 +208,7 @@ set(vm_targets [==[$<TARGET_PROPERTY:${name},_VM_TARGETS>]==])
 set(vm_target_files [==[$<${evaluate},_VM_TARGET_FILES>>]==])
 set(vm_program_file [==[$<${evaluate},_VM_PROGRAM_FILE>>]==])
 set(vm_files [==[${files}]==])
+set(vm_made_files [==[${stack_files}]==])
 set(vm_overlay [==[${overlay}]==])
 set(vm_inputs [==[${inputs}]==])
 set(vm_suffixes [==[${suffixes}]==])

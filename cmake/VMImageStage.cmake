@@ -152,6 +152,9 @@ function(note_further_sources list_name)
   set(files "${vm_files}")
   while(files)
     list(POP_FRONT files source destination)
+    if("${source}" IN_LIST vm_made_files)
+      continue()  # by a step of its own, which knows its sources
+    endif()
     if(NOT EXISTS "${source}")
       message(FATAL_ERROR "${vm_location}: vm_image(${vm_name}): FILES source '${source}' does not exist"
         "\nIt was there, or was to be made by the build, when the project was configured.")

@@ -1,0 +1,47 @@
+# The build step of vm_image(NODE): the sources, and their production dependencies by npm and the lock file.
+
+cmake_minimum_required(VERSION 3.25...3.31)
+include("${CMAKE_CURRENT_LIST_DIR}/VMImageStackStep.cmake")
+
+# Installs what package.json and the lock file say into <stack_work>/npm, unless that is there already. The package's
+# own scripts are for people who work on it, and their tools are not there.
+function(install_dependencies list_name)
+  set(npm "${stack_work}/npm")
+  file(READ "${source_folder}/package.json" package)
+  string(JSON package ERROR_VARIABLE error REMOVE "${package}" scripts)
+  set(digest "${package}")
+  set(files "")
+  foreach(file IN ITEMS package-lock.json npm-shrinkwrap.json .npmrc)
+    if(EXISTS "${source_folder}/${file}")
+      list(APPEND files "${source_folder}/${file}")
+      file(SHA256 "${source_folder}/${file}" of_file)
+      string(APPEND digest "\n${of_file}")
+    endif()
+  endforeach()
+  string(SHA256 digest "${digest}")
+  set(${list_name} ${${list_name}} ${files} PARENT_SCOPE)
+  if(EXISTS "${npm}/stamp")
+    file(READ "${npm}/stamp" before)
+    if(before STREQUAL digest)
+      return()
+    endif()
+  endif()
+
+  file(REMOVE_RECURSE "${npm}")
+  file(MAKE_DIRECTORY "${npm}/node_modules")
+  file(WRITE "${npm}/package.json" "${package}\n")
+  file(COPY ${files} DESTINATION "${npm}")
+  execute_process(COMMAND "${stack_program}" ci --omit=dev --install-links --no-audit --no-fund --no-update-notifier
+    --loglevel=error WORKING_DIRECTORY "${npm}" RESULT_VARIABLE result OUTPUT_VARIABLE output ERROR_VARIABLE output)
+  if(result)
+    fail("failed to install the dependencies of '${source_folder}' (npm ci: ${result})\n${output}")
+  endif()
+  file(WRITE "${npm}/stamp" "${digest}")
+endfunction()
+
+set(sources "")
+copy_sources(sources node_modules)
+if(npm_needed)
+  install_dependencies(sources)
+endif()
+finish("${sources}")

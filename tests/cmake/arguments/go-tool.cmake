@@ -1,0 +1,4 @@
+set(ENV{PATH} "")
+set(CMAKE_FIND_USE_CMAKE_SYSTEM_PATH FALSE)
+file(MAKE_DIRECTORY "${CMAKE_BINARY_DIR}/hello")
+vm_image(vm GO "${CMAKE_BINARY_DIR}/hello")

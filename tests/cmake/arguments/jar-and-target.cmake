@@ -1,0 +1,1 @@
+vm_image(vm TARGET service JAR orders.jar)

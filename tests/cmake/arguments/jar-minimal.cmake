@@ -1,0 +1,1 @@
+vm_image(vm BASE minimal JAR orders.jar)

@@ -1,0 +1,2 @@
+add_custom_target(orders)
+vm_image(vm JAR orders)

@@ -1,0 +1,1 @@
+vm_image(vm JAR orders.jar NODE gateway)

@@ -1,0 +1,3 @@
+package text
+
+const Text = "all"
