@@ -1,0 +1,5 @@
+import sys
+
+
+def reports():
+    return {"orders": 3, "isolated": sys.prefix != sys.base_prefix}
