@@ -2,10 +2,12 @@
 
 #include <fmt/format.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <ctime>
 #include <memory>
+#include <optional>
 
 #include "command/fleet.hpp"
 #include "support/error.hpp"
@@ -38,14 +40,38 @@ void show(const fleet::Status& status, const Options& options) {
   std::fflush(stdout);
 }
 
+/// A terminal that shows one frame after the other, and afterwards what it showed before.
+class Screen {
+ public:
+  Screen() { write("\033[?1049h\033[?25l\033[?7l"); }  // another page, no cursor, long lines are cut
+  ~Screen() { write("\033[?7h\033[?25h\033[?1049l"); }
+  Screen(const Screen&) = delete;
+  Screen& operator=(const Screen&) = delete;
+
+  void show(const std::string& text) {
+    winsize size{};
+    const bool known = ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row > 0;
+    write(fleet::redraw(text, known ? size.ws_row : 24));
+  }
+
+ private:
+  static void write(const std::string& text) {
+    fmt::print("{}", text);
+    std::fflush(stdout);
+  }
+};
+
 void show_status(const Options& options) {
   const auto place = choose_fleet(options.fleet);
-  const bool redraw = options.watch && !options.json && ::isatty(STDOUT_FILENO);
+  std::optional<Screen> screen;
+  if (options.watch && !options.json && ::isatty(STDOUT_FILENO))
+    screen.emplace();
   while (true) {
     const auto status = status_of(place);
-    if (redraw)
-      fmt::print("\033[H\033[2J");
-    show(status, options);
+    if (screen)
+      screen->show(fleet::render(status, std::time(nullptr)));
+    else
+      show(status, options);
     if (!options.watch)
       return;
     pollfd interrupt{support::interrupt_fd(), POLLIN, 0};

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <ctime>
 
 #include "recipe/service.hpp"
@@ -35,6 +36,11 @@ std::string table(const std::vector<Row>& rows) {
   return text;
 }
 
+/// No more digits than are meant.
+double rounded(double number) {
+  return std::round(number * 1000) / 1000;
+}
+
 json instance_json(const InstanceStatus& one) {
   return {{"id", one.id},
           {"state", to_string(one.state)},
@@ -48,7 +54,14 @@ json instance_json(const InstanceStatus& one) {
           {"memory", one.memory},
           {"cpu_seconds", one.cpu_seconds},
           {"confinement", one.confinement},
-          {"limits", one.limits}};
+          {"limits", one.limits},
+          {"requests_per_second", rounded(one.rate.requests)},
+          {"errors_per_second", rounded(one.rate.errors)},
+          {"response_ms", rounded(one.rate.response_ms)},
+          {"cpu_share", rounded(one.rate.cpu)},
+          {"connections", one.rate.connections},
+          {"requests_total", one.rate.requests_total},
+          {"errors_total", one.rate.errors_total}};
 }
 
 InstanceStatus parse_instance(const json& document) {
@@ -64,6 +77,13 @@ InstanceStatus parse_instance(const json& document) {
   one.cpu_seconds = document.at("cpu_seconds");
   one.confinement = document.value("confinement", "");
   one.limits = document.value("limits", "");
+  one.rate = {.cpu = document.value("cpu_share", 0.0),
+              .requests = document.value("requests_per_second", 0.0),
+              .errors = document.value("errors_per_second", 0.0),
+              .response_ms = document.value("response_ms", 0.0),
+              .connections = document.value("connections", 0u),
+              .requests_total = document.value("requests_total", std::uint64_t{0}),
+              .errors_total = document.value("errors_total", std::uint64_t{0})};
   return one;
 }
 
@@ -85,6 +105,23 @@ RolloutStatus parse_rollout(const json& document) {
 
 std::string or_dash(const std::string& text) {
   return text.empty() ? "-" : text;
+}
+
+std::string response(double milliseconds) {
+  return milliseconds > 0 ? fmt::format("{:.0f} ms", milliseconds) : "-";
+}
+
+Row row_of(const InstanceStatus& one, std::int64_t now) {
+  Row row{one.id, to_string(one.state) + (one.current ? "" : " (outdated)"), or_dash(one.address),
+          format_age(now - one.started_at)};
+  if (one.pid == 0)
+    row.insert(row.end(), 6, "-");
+  else
+    row.insert(row.end(),
+               {fmt::format("{:.0f} %", one.rate.cpu * 100), vmimage::recipe::format_size(one.memory),
+                fmt::format("{:.1f}", one.rate.requests), fmt::format("{:.1f}", one.rate.errors),
+                response(one.rate.response_ms), std::to_string(one.pid)});
+  return row;
 }
 
 }  // namespace
@@ -125,6 +162,10 @@ json to_json(const Status& status) {
           {"problem", status.problem},
           {"health", status.health()},
           {"rollout", rollout_json(status.rollout)},
+          {"requests_per_second", rounded(status.load.requests)},
+          {"errors_per_second", rounded(status.load.errors)},
+          {"response_ms", rounded(status.load.response_ms)},
+          {"cpu_share", rounded(status.load.cpu)},
           {"instances", instances}};
 }
 
@@ -141,6 +182,10 @@ Status parse_status(const json& document) {
   status.quick_failures = document.at("quick_failures");
   status.problem = document.at("problem");
   status.rollout = parse_rollout(document.at("rollout"));
+  status.load.requests = document.value("requests_per_second", 0.0);
+  status.load.errors = document.value("errors_per_second", 0.0);
+  status.load.response_ms = document.value("response_ms", 0.0);
+  status.load.cpu = document.value("cpu_share", 0.0);
   for (const auto& one : document.at("instances"))
     status.instances.push_back(parse_instance(one));
   return status;
@@ -162,13 +207,25 @@ std::string render(const Status& status, std::int64_t now) {
     text += fmt::format("last problem: {}\n", status.problem);
   if (status.instances.empty())
     return text;
-  std::vector<Row> rows{{"INSTANCE", "STATE", "ADDRESS", "AGE", "CPU", "MEMORY", "PID"}};
+  text += fmt::format("load: {:.1f} requests/s, {:.1f} errors/s, {}, CPU {:.0f} %\n", status.load.requests,
+                      status.load.errors, response(status.load.response_ms), status.load.cpu * 100);
+  std::vector<Row> rows{
+      {"INSTANCE", "STATE", "ADDRESS", "AGE", "CPU", "MEMORY", "REQUESTS/S", "ERRORS/S", "RESPONSE", "PID"}};
   for (const auto& one : status.instances)
-    rows.push_back(
-        {one.id, to_string(one.state) + (one.current ? "" : " (outdated)"), or_dash(one.address),
-         format_age(now - one.started_at), one.pid ? fmt::format("{:.1f} s", one.cpu_seconds) : "-",
-         one.pid ? vmimage::recipe::format_size(one.memory) : "-", one.pid ? std::to_string(one.pid) : "-"});
+    rows.push_back(row_of(one, now));
   return text + "\n" + table(rows);
+}
+
+std::string redraw(const std::string& text, int rows) {
+  // ECMA-48: cursor to the beginning; what is left of each line, and below the last one, is erased.
+  std::string frame = "\033[H";
+  std::size_t at = 0;
+  for (int row = 1; row <= rows && at < text.size(); ++row) {
+    const auto end = std::min(text.find('\n', at), text.size());
+    frame += (row == 1 ? "" : "\r\n") + text.substr(at, end - at) + "\033[K";
+    at = end + 1;
+  }
+  return frame + "\033[J";
 }
 
 std::string render_list(const std::vector<Status>& fleets) {

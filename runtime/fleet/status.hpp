@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "fleet/history.hpp"
 #include "fleet/rollout.hpp"
 #include "support/json.hpp"
 
@@ -24,6 +25,7 @@ struct InstanceStatus {
   double cpu_seconds = 0;
   std::string confinement = {};  ///< what keeps its machine from the rest of the host
   std::string limits = {};       ///< what holds its machine to its size
+  Rate rate = {};
 };
 
 /// The change under way, or the last one.
@@ -49,6 +51,7 @@ struct Status {
   int quick_failures = 0;                    ///< of new instances, in a row
   std::string problem;                       ///< why the last health check or start failed; empty: it did not
   RolloutStatus rollout;
+  Load load;  ///< of the last seconds
   std::vector<InstanceStatus> instances;
 
   int healthy() const;
@@ -61,6 +64,8 @@ Status parse_status(const vmimage::support::json& document);
 
 /// The table of `vmfleet status`; `now` in seconds since the epoch.
 std::string render(const Status& status, std::int64_t now);
+/// A text on a terminal of so many rows, over the one before: what has not changed does not flicker.
+std::string redraw(const std::string& text, int rows);
 /// The table of `vmfleet list`.
 std::string render_list(const std::vector<Status>& fleets);
 

@@ -262,6 +262,7 @@ fleet::Status Engine::status() {
                       .to = rollout.to,
                       .back = rollout.back,
                       .reason = rollout.reason};
+  status.load = history_.load(fleet::History::kRateSeconds * fleet::History::kStep);
   for (const auto& record : state_.instances) {
     const auto look = outside_.driver.look(record.id);
     fleet::InstanceStatus one{record.id,         record.state,
@@ -273,6 +274,7 @@ fleet::Status Engine::status() {
       one.cpu_seconds = look.cpu_seconds;
       one.confinement = look.confinement;
       one.limits = look.limits;
+      one.rate = history_.rate(record.id);
       const auto port = look.running.ports.find(main_port(*manifest_of(record.digest)));
       if (port != look.running.ports.end())
         one.address = fmt::format("127.0.0.1:{}", port->second);

@@ -23,14 +23,24 @@ fleet::Status example() {
   status.instances = {{"orders-1", State::Healthy, "/images/orders.qcow2", "127.0.0.1:40001", 1000, true,
                        4711, 200ull << 20, 3.25},
                       {"orders-2", State::Failed, "/images/orders.qcow2", "", 1000, false}};
+  status.instances[0].rate = {.cpu = 0.42,
+                              .requests = 120.25,
+                              .errors = 0.5,
+                              .response_ms = 3.9,
+                              .connections = 2,
+                              .requests_total = 5000,
+                              .errors_total = 20};
+  status.load = {.cpu = 0.42, .requests = 120.25, .errors = 0.5, .response_ms = 3.9};
   return status;
 }
 
 TEST(FleetStatus, JsonHasWhatOthersReadOfIt) {
   const auto json = fleet::to_json(example());
-  for (const char* key : {"name", "driver", "image", "desired", "healthy", "endpoint", "instances"})
+  for (const char* key : {"name", "driver", "image", "desired", "healthy", "endpoint", "instances",
+                          "requests_per_second", "errors_per_second", "response_ms", "cpu_share"})
     EXPECT_TRUE(json.contains(key)) << key;
-  for (const char* key : {"id", "state", "image", "address", "healthy", "started_at", "pid"})
+  for (const char* key : {"id", "state", "image", "address", "healthy", "started_at", "pid",
+                          "requests_per_second", "errors_per_second", "response_ms", "cpu_share"})
     EXPECT_TRUE(json["instances"][0].contains(key)) << key;
   EXPECT_EQ(1, json["healthy"]);
   EXPECT_EQ("healthy", json["instances"][0]["state"]);
@@ -46,11 +56,21 @@ TEST(FleetStatus, TableForPeople) {
       "orders: running, 1 of 2 healthy, http://127.0.0.1:20001\n"
       "image: /images/orders.qcow2\n"
       "last problem: orders-2: HTTP 500\n"
+      "load: 120.2 requests/s, 0.5 errors/s, 4 ms, CPU 42 %\n"
       "\n"
-      "INSTANCE  STATE              ADDRESS          AGE   CPU    MEMORY   PID\n"
-      "orders-1  healthy            127.0.0.1:40001  42 s  3.2 s  200 MiB  4711\n"
-      "orders-2  failed (outdated)  -                42 s  -      -        -\n",
+      "INSTANCE  STATE              ADDRESS          AGE   CPU   MEMORY   REQUESTS/S  ERRORS/S  RESPONSE  "
+      "PID\n"
+      "orders-1  healthy            127.0.0.1:40001  42 s  42 %  200 MiB  120.2       0.5       4 ms      "
+      "4711\n"
+      "orders-2  failed (outdated)  -                42 s  -     -        -           -         -         "
+      "-\n",
       fleet::render(example(), 1042));
+}
+
+TEST(FleetStatus, IsDrawnOverTheOneBefore) {
+  EXPECT_EQ("\033[Hone\033[K\r\ntwo\033[K\033[J", fleet::redraw("one\ntwo\n", 5));
+  EXPECT_EQ("\033[Hone\033[K\033[J", fleet::redraw("one\ntwo\n", 1)) << "no line more than there are rows";
+  EXPECT_EQ("\033[H\033[J", fleet::redraw("", 5));
 }
 
 TEST(FleetStatus, Ages) {
