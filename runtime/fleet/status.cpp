@@ -87,6 +87,21 @@ InstanceStatus parse_instance(const json& document) {
   return one;
 }
 
+json gone_json(const GoneInstance& one) {
+  return {{"id", one.id},
+          {"image", one.image},
+          {"started_at", to_iso8601(one.started_at)},
+          {"started_at_seconds", one.started_at},
+          {"ended_at", to_iso8601(one.ended_at)},
+          {"ended_at_seconds", one.ended_at},
+          {"reason", one.reason}};
+}
+
+GoneInstance parse_gone(const json& document) {
+  return {document.at("id"), document.at("image"), document.at("started_at_seconds"),
+          document.at("ended_at_seconds"), document.at("reason")};
+}
+
 json rollout_json(const RolloutStatus& rollout) {
   if (rollout.number == 0)
     return nullptr;
@@ -149,6 +164,9 @@ json to_json(const Status& status) {
   json instances = json::array();
   for (const auto& one : status.instances)
     instances.push_back(instance_json(one));
+  json gone = json::array();
+  for (const auto& one : status.gone)
+    gone.push_back(gone_json(one));
   return {{"name", status.name},
           {"driver", status.driver},
           {"image", status.image},
@@ -166,7 +184,8 @@ json to_json(const Status& status) {
           {"errors_per_second", rounded(status.load.errors)},
           {"response_ms", rounded(status.load.response_ms)},
           {"cpu_share", rounded(status.load.cpu)},
-          {"instances", instances}};
+          {"instances", instances},
+          {"gone", gone}};
 }
 
 Status parse_status(const json& document) {
@@ -188,6 +207,8 @@ Status parse_status(const json& document) {
   status.load.cpu = document.value("cpu_share", 0.0);
   for (const auto& one : document.at("instances"))
     status.instances.push_back(parse_instance(one));
+  for (const auto& one : document.value("gone", json::array()))
+    status.gone.push_back(parse_gone(one));
   return status;
 }
 

@@ -28,6 +28,16 @@ struct InstanceStatus {
   Rate rate = {};
 };
 
+/// One that was.
+struct GoneInstance {
+  std::string id;
+  std::string image;
+  std::int64_t started_at = 0;  ///< seconds since the epoch
+  std::int64_t ended_at = 0;
+  std::string reason;  ///< why it ended
+  bool operator==(const GoneInstance&) const = default;
+};
+
 /// The change under way, or the last one.
 struct RolloutStatus {
   int number = 0;  ///< 0: there was none yet
@@ -53,6 +63,7 @@ struct Status {
   RolloutStatus rollout;
   Load load;  ///< of the last seconds
   std::vector<InstanceStatus> instances;
+  std::vector<GoneInstance> gone;  ///< the last ones, the one that ended first in front
 
   int healthy() const;
   /// "ok", "changing", "degraded" (fewer answer than shall) or "failed" (none does, and new ones fail too).

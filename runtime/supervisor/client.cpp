@@ -130,6 +130,7 @@ std::optional<fleet::Status> stopped_status(const Place& place) {
   status.image = state.current->spec.image;
   status.mode = to_string(state.mode);
   status.settled = true;
+  status.gone = state.gone;
   return status;
 }
 

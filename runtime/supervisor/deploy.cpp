@@ -262,6 +262,7 @@ fleet::Status Engine::status() {
                       .to = rollout.to,
                       .back = rollout.back,
                       .reason = rollout.reason};
+  status.gone = state_.gone;
   status.load = history_.load(fleet::History::kRateSeconds * fleet::History::kStep);
   for (const auto& record : state_.instances) {
     const auto look = outside_.driver.look(record.id);

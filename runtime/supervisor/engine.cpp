@@ -64,8 +64,10 @@ void Engine::begin_after_boot() {
   state_.rollout.since = state_.rollout.progress = state_.scaled = outside_.now();
   state_.backoff = {};
   std::vector<std::string> gone;
-  for (const auto& record : state_.instances)
+  for (auto& record : state_.instances) {
+    record.reason = "the machine that it ran on was started anew";
     gone.push_back(record.id);
+  }
   for (const auto& id : gone)
     forget(id);
   note("rebooted", "", fmt::format("{} instances ended with the machine that they ran on", gone.size()));
@@ -166,6 +168,7 @@ void Engine::look_at(Record& record) {
   if (next == State::Failed) {
     if (!sighting.alive)
       record.cause = look.problem.empty() ? "its machine ended" : look.problem;
+    record.reason = "failed: " + record.cause;
     count_failure(record.generation, record.healthy_since);
     outside_.checks.forget(record.id);
   }
@@ -203,9 +206,11 @@ void Engine::act(const fleet::Action& action) {
   }
   Record* record = find(action.id);
   outside_.checks.forget(action.id);
+  if (record->reason.empty())
+    record->reason = reason_to_end(*record);
   switch (action.kind) {
     case ActionKind::Drain:
-      enter(*record, State::Draining, "");
+      enter(*record, State::Draining, record->reason);
       break;
     case ActionKind::PowerOff:
       enter(*record, State::Stopping, "");
@@ -257,7 +262,24 @@ void Engine::start_instance(const Deployment& wanted) {
   outside_.driver.start(launch_of(record));
 }
 
+std::string Engine::reason_to_end(const Record& record) const {
+  if (state_.mode != Mode::Running)
+    return state_.mode == Mode::Stopped ? "the fleet was stopped" : "the fleet was removed";
+  if (record.generation != state_.current->generation())
+    return "replaced: the fleet has another image or other settings";
+  return record.state == State::Unhealthy ? "fewer are wanted; it did not answer" : "fewer are wanted";
+}
+
+void Engine::remember(const Record& record) {
+  state_.gone.push_back({record.id, record.image, record.started_at, outside_.wall(),
+                         record.reason.empty() ? "its machine ended" : record.reason});
+  if (state_.gone.size() > kKeptGone)
+    state_.gone.erase(state_.gone.begin());
+}
+
 void Engine::forget(const std::string& id) {
+  if (const auto* record = find(id))
+    remember(*record);
   note("gone", id, "");
   outside_.checks.forget(id);
   outside_.driver.discard(id);

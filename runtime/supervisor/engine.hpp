@@ -71,6 +71,8 @@ class Engine {
   void start_instance(const Deployment& wanted);
   void count_failure(const std::string& generation, std::optional<fleet::Milliseconds> healthy_since);
   void forget(const std::string& id);
+  void remember(const Record& record);
+  std::string reason_to_end(const Record& record) const;
   void route();
   void serve(const Deployment& deployment);
   void require_room();

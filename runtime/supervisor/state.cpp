@@ -70,6 +70,14 @@ driver::Running parse_running(const json& document) {
   return running;
 }
 
+json gone_json(const fleet::GoneInstance& one) {
+  return {{"id", one.id},
+          {"image", one.image},
+          {"started_at", one.started_at},
+          {"ended_at", one.ended_at},
+          {"reason", one.reason}};
+}
+
 json record_json(const Record& record) {
   json document{{"id", record.id},
                 {"slot", record.slot},
@@ -81,7 +89,8 @@ json record_json(const Record& record) {
                 {"state", fleet::to_string(record.state)},
                 {"since", record.since.count()},
                 {"started_at", record.started_at},
-                {"cause", record.cause}};
+                {"cause", record.cause},
+                {"reason", record.reason}};
   if (record.healthy_since)
     document["healthy_since"] = record.healthy_since->count();
   if (record.running)
@@ -101,6 +110,7 @@ Record parse_record(const json& document) {
   record.since = fleet::Milliseconds(document.at("since").get<std::int64_t>());
   record.started_at = document.at("started_at");
   record.cause = document.at("cause");
+  record.reason = document.value("reason", "");
   if (document.contains("healthy_since"))
     record.healthy_since = fleet::Milliseconds(document.at("healthy_since").get<std::int64_t>());
   if (document.contains("running"))
@@ -144,6 +154,9 @@ FleetState parse_fields(const json& document, const std::string& where) {
     state.listeners.push_back({pair.at(0), pair.at(1)});
   for (const auto& record : document.at("instances"))
     state.instances.push_back(parse_record(record));
+  for (const auto& one : document.value("gone", json::array()))
+    state.gone.push_back(
+        {one.at("id"), one.at("image"), one.at("started_at"), one.at("ended_at"), one.at("reason")});
   return state;
 }
 
@@ -181,6 +194,9 @@ std::string to_json(const FleetState& state) {
   json instances = json::array();
   for (const auto& record : state.instances)
     instances.push_back(record_json(record));
+  json gone = json::array();
+  for (const auto& one : state.gone)
+    gone.push_back(gone_json(one));
   json document{{"version", kStateVersion},
                 {"mode", to_string(state.mode)},
                 {"next_number", state.next_number},
@@ -189,6 +205,7 @@ std::string to_json(const FleetState& state) {
                 {"last_failure", state.backoff.last_failure.count()},
                 {"listeners", listeners},
                 {"instances", instances},
+                {"gone", gone},
                 {"rollout", rollout_json(state.rollout)},
                 {"scaled", state.scaled.count()}};
   if (state.current)

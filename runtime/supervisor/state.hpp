@@ -10,12 +10,14 @@
 #include "fleet/instance.hpp"
 #include "fleet/rollout.hpp"
 #include "fleet/spec.hpp"
+#include "fleet/status.hpp"
 
 namespace vmfleet::supervisor {
 
 namespace recipe = vmimage::recipe;
 
 constexpr int kStateVersion = 1;
+constexpr std::size_t kKeptGone = 20;  ///< of the instances that are gone
 
 enum class Mode { Running, Stopped, Removing };
 std::string to_string(Mode mode);
@@ -45,6 +47,7 @@ struct Record {
   std::optional<fleet::Milliseconds> healthy_since;
   std::int64_t started_at = 0;  ///< seconds since the epoch
   std::string cause;            ///< of its failure
+  std::string reason;           ///< why it is ended
   std::optional<driver::Running> running;
 };
 
@@ -61,6 +64,7 @@ struct FleetState {
   fleet::Backoff backoff;
   std::vector<balancer::Listener> listeners;  ///< the main one first
   std::vector<Record> instances;              ///< oldest first
+  std::vector<fleet::GoneInstance> gone;      ///< the last kKeptGone
 
   /// Those that may still be wanted again.
   std::vector<const Deployment*> deployments() const;

@@ -170,6 +170,36 @@ TEST_F(FleetEngine, GivesNoRequestsToOneThatIsSickAndReplacesItLater) {
   EXPECT_EQ((Ids{"hello-1", "hello-3", "hello-4"}), ids());
 }
 
+TEST_F(FleetEngine, RemembersTheLastThatAreGoneAndWhy) {
+  up();
+  ticks(15);
+  wall = 2000;
+  driver.alive.erase("hello-1");
+  checks.sick = {"hello-2"};
+  ticks(25);
+  engine->scale(2);
+  ticks(5);
+  make();
+  const auto gone = engine->status().gone;
+  ASSERT_EQ(3u, gone.size());
+  EXPECT_EQ((fleet::GoneInstance{"hello-1", spec.image, 1000, 2000, "failed: its machine ended"}), gone[0]);
+  EXPECT_EQ("hello-2", gone[1].id);
+  EXPECT_EQ("failed: HTTP 500", gone[1].reason);
+  EXPECT_EQ("fewer are wanted", gone[2].reason);
+  deploy("sha256:2");
+  EXPECT_EQ("replaced: the fleet has another image or other settings", engine->status().gone.back().reason);
+  for (std::size_t i = 0; i < kKeptGone; ++i) {
+    engine->restart();
+    settle();
+  }
+  EXPECT_EQ(kKeptGone, engine->status().gone.size());
+  const auto last = engine->status().gone.back().id;
+  engine->set_mode(Mode::Stopped);
+  ticks(5);
+  EXPECT_EQ("the fleet was stopped", engine->status().gone.back().reason);
+  EXPECT_NE(last, engine->status().gone.back().id);
+}
+
 TEST_F(FleetEngine, StartsThatFailAreHeldBackAndTold) {
   driver.problem = "no memory";
   engine->apply(spec, recipe::to_json(manifest()));

@@ -23,6 +23,7 @@ fleet::Status example() {
   status.instances = {{"orders-1", State::Healthy, "/images/orders.qcow2", "127.0.0.1:40001", 1000, true,
                        4711, 200ull << 20, 3.25},
                       {"orders-2", State::Failed, "/images/orders.qcow2", "", 1000, false}};
+  status.gone = {{"orders-0", "/images/orders.qcow2", 900, 1000, "fewer are wanted"}};
   status.instances[0].rate = {.cpu = 0.42,
                               .requests = 120.25,
                               .errors = 0.5,
@@ -96,7 +97,9 @@ TEST(FleetState, WhatIsWrittenIsReadAgain) {
   record.slot = 3;
   record.healthy_since = fleet::Milliseconds(5);
   record.running = driver::Running{4711, 99, {{8080, 40001}}};
+  record.reason = "fewer are wanted";
   state.instances = {record, {}};
+  state.gone = {{"a-1", "/i", 1000, 2000, "failed: HTTP 500"}};
   const std::string text = supervisor::to_json(state);
   EXPECT_EQ(text, supervisor::to_json(supervisor::parse_state(text, "state.json")));
   EXPECT_ANY_THROW(supervisor::parse_state(text.substr(0, text.size() / 2), "state.json"));
