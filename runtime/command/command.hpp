@@ -16,6 +16,7 @@ void add_scale(CLI::App& app);
 void add_autoscale(CLI::App& app);
 void add_logs(CLI::App& app);
 void add_events(CLI::App& app);
+void add_debug(CLI::App& app);
 void add_restart(CLI::App& app);
 void add_stop(CLI::App& app);
 void add_start(CLI::App& app);

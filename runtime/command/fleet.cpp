@@ -97,6 +97,31 @@ Place choose_fleet(const std::string& name) {
                          "say which one is meant");
 }
 
+ChosenInstance choose_instance(const std::vector<std::string>& words) {
+  const std::string& id = words.back();
+  // An instance's name begins with its fleet's.
+  const auto place = choose_fleet(words.size() == 2 ? words.front() : id.substr(0, id.rfind('-')));
+  require_running(place);
+  const auto status = Client(place).status();
+  std::vector<std::string> ids;
+  for (const auto& one : status.instances) {
+    if (one.id == id)
+      return {place, one};
+    ids.push_back(one.id);
+  }
+  const std::string guess = support::nearest(id, ids);
+  throw support::invalid(
+      fmt::format("the fleet '{}' has no instance '{}'", place.name, id),
+      ids.empty() ? "" : "it has " + (guess.empty() ? fmt::format("{}", fmt::join(ids, ", ")) : guess));
+}
+
+CLI::Option* add_instance_argument(CLI::App& command, std::vector<std::string>& words) {
+  return command.add_option("instance", words, "The fleet (may be left out) and the instance")
+      ->required()
+      ->expected(1, 2)
+      ->type_name("[FLEET] INSTANCE");
+}
+
 CLI::Option* add_fleet_argument(CLI::App& command, std::string& name) {
   return command.add_option("fleet", name, "The fleet; may be left out when there is only one")
       ->type_name("FLEET");

@@ -17,6 +17,16 @@ constexpr int kDefaultTimeout = 300;  ///< seconds
 /// The fleet named; with no name, the only one that there is. Throws Error{Usage}.
 supervisor::Place choose_fleet(const std::string& name);
 
+/// An instance of a fleet, by "[FLEET] INSTANCE". Throws Error{Usage}, with the nearest name as hint, when
+/// there is none.
+struct ChosenInstance {
+  supervisor::Place place;
+  fleet::InstanceStatus status;
+};
+ChosenInstance choose_instance(const std::vector<std::string>& words);
+/// Adds these words, required.
+CLI::Option* add_instance_argument(CLI::App& command, std::vector<std::string>& words);
+
 /// Adds the optional positional FLEET.
 CLI::Option* add_fleet_argument(CLI::App& command, std::string& name);
 CLI::Option* add_timeout_option(CLI::App& command, int& seconds);

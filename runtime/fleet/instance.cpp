@@ -11,8 +11,8 @@ namespace vmfleet::fleet {
 
 namespace {
 
-constexpr std::array<const char*, 6> kStates{"starting", "healthy",  "unhealthy",
-                                             "draining", "stopping", "failed"};
+constexpr std::array<const char*, 7> kStates{"starting", "healthy", "unhealthy", "draining",
+                                             "stopping", "failed",  "debug"};
 
 }  // namespace
 
@@ -29,7 +29,7 @@ State parse_state(const std::string& text) {
 
 State next_state(State state, Milliseconds since, const Sighting& sighting, Milliseconds now,
                  const Rules& rules) {
-  if (state == State::Draining || state == State::Stopping || state == State::Failed)
+  if (state == State::Draining || state == State::Stopping || state == State::Failed || state == State::Debug)
     return state;
   if (!sighting.alive || sighting.lost)
     return State::Failed;

@@ -4,6 +4,10 @@
 //   starting ─▶ healthy ◀─▶ unhealthy
 //       └──────────┴────────────┴──▶ draining ─▶ stopping ─▶ (gone)
 //       └──────────┴────────────┴──▶ failed   ─▶ (gone)
+//       └──────────┴────────────┴──▶ debug ─▶ stopping ─▶ (gone)
+//
+// One in `debug` has been set aside by somebody who wants to look at it: it gets no requests, and another one
+// takes its place.
 
 #include <chrono>
 #include <cstdint>
@@ -14,7 +18,7 @@ namespace vmfleet::fleet {
 
 using Milliseconds = std::chrono::milliseconds;
 
-enum class State { Starting, Healthy, Unhealthy, Draining, Stopping, Failed };
+enum class State { Starting, Healthy, Unhealthy, Draining, Stopping, Failed, Debug };
 
 std::string to_string(State state);
 State parse_state(const std::string& text);  ///< throws Error{Usage}

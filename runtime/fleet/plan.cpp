@@ -27,7 +27,7 @@ int healthy(const std::vector<const Instance*>& list) {
 }
 
 /// One that is on its way out goes on with it. One that does not answer has nothing to finish.
-void go_on_ending(const Instance& one, const Observed& observed, const Rules& rules,
+void go_on_ending(const Instance& one, const Desired& desired, const Observed& observed, const Rules& rules,
                   std::vector<Action>& actions) {
   const auto age = observed.now - one.since;
   if (one.state == State::Draining) {
@@ -42,6 +42,11 @@ void go_on_ending(const Instance& one, const Observed& observed, const Rules& ru
       actions.push_back({ActionKind::Kill, one.id});
   } else if (one.state == State::Failed && one.alive) {
     actions.push_back({ActionKind::Kill, one.id});
+  } else if (one.state == State::Debug) {
+    if (!one.alive)
+      actions.push_back({ActionKind::Forget, one.id});
+    else if (desired.over)
+      actions.push_back({ActionKind::PowerOff, one.id});
   }
 }
 
@@ -115,7 +120,7 @@ bool takes_requests(const Instance& instance, const Desired& desired) {
 std::vector<Action> plan(const Desired& desired, const Observed& observed, const Rules& rules) {
   std::vector<Action> actions;
   for (const auto& instance : observed.instances)
-    go_on_ending(instance, observed, rules, actions);
+    go_on_ending(instance, desired, observed, rules, actions);
 
   const auto current = serving(observed, true, desired.generation);
   const auto outdated = serving(observed, false, desired.generation);
@@ -150,6 +155,8 @@ bool settled(const Desired& desired, const std::vector<Instance>& instances) {
   int current = 0;
   for (const auto& one : instances) {
     if (kept && one.generation != desired.generation && one.state == State::Healthy)
+      continue;
+    if (one.state == State::Debug)
       continue;
     if (one.state != State::Healthy || one.generation != desired.generation)
       return false;

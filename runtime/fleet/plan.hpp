@@ -25,6 +25,7 @@ struct Desired {
   std::string generation;
   std::string previous = {};  ///< the generation before, while it can still be started; empty: it cannot
   Rollout rollout = {};       ///< how it goes from one to the other
+  bool over = false;          ///< it is stopped or removed: also what was set aside ends
 };
 
 struct Observed {
@@ -49,7 +50,7 @@ struct Action {
 
 std::vector<Action> plan(const Desired& desired, const Observed& observed, const Rules& rules = {});
 
-/// Whether an instance is one that the fleet counts on, and not on its way out.
+/// Whether an instance is one that the fleet counts on: neither on its way out nor set aside.
 bool serves(const Instance& instance);
 /// Whether it gets requests now.
 bool takes_requests(const Instance& instance, const Desired& desired);
@@ -58,7 +59,7 @@ bool takes_requests(const Instance& instance, const Desired& desired);
 Progress progress_of(const Desired& desired, const std::vector<Instance>& instances);
 
 /// Whether a fleet is what it shall be: the desired count healthy, of the desired generation, and nothing
-/// else but old ones that are kept to go back to.
+/// else but old ones that are kept to go back to, and what was set aside.
 bool settled(const Desired& desired, const std::vector<Instance>& instances);
 
 }  // namespace vmfleet::fleet

@@ -153,7 +153,9 @@ std::string Status::health() const {
     return "changing";
   if (quick_failures >= RolloutRules{}.failures && healthy() == 0)
     return "failed";
-  const bool complete = static_cast<int>(instances.size()) >= desired &&
+  const auto aside = std::count_if(instances.begin(), instances.end(),
+                                   [](const auto& one) { return one.state == State::Debug; });
+  const bool complete = static_cast<int>(instances.size() - aside) >= desired &&
                         std::none_of(instances.begin(), instances.end(), [](const auto& one) {
                           return one.state == State::Failed || one.state == State::Unhealthy;
                         });

@@ -152,6 +152,30 @@ void Engine::set_mode(Mode mode) {
   save();
 }
 
+void Engine::debug(const std::string& id) {
+  Record* record = find(id);
+  if (!record)
+    throw support::invalid(fmt::format("the fleet has no instance '{}'", id));
+  if (record->state == fleet::State::Debug)
+    return;
+  if (!fleet::serves({.id = id, .generation = {}, .state = record->state}))
+    throw support::failure(
+        fmt::format("{} is {}: it is on its way out already", id, fleet::to_string(record->state)));
+  record->reason = "set aside";
+  enter(*record, fleet::State::Debug, record->cause);
+  save();
+}
+
+void Engine::end_debug(const std::string& id) {
+  const Record* record = find(id);
+  if (!record)
+    throw support::invalid(fmt::format("the fleet has no instance '{}'", id));
+  if (record->state != fleet::State::Debug)
+    throw support::failure(fmt::format("{} is not set aside but {}", id, fleet::to_string(record->state)));
+  act({fleet::ActionKind::PowerOff, id});
+  save();
+}
+
 /// Linked where that is possible: writing an image anew leaves the one that instances run from as it is.
 void Engine::store_image(const fleet::Spec& spec, const recipe::Manifest& manifest, const std::string& text) {
   const fs::path folder = place_.image(folder_name(manifest.digest));
@@ -280,7 +304,8 @@ fleet::Status Engine::status() {
       if (port != look.running.ports.end())
         one.address = fmt::format("127.0.0.1:{}", port->second);
     }
-    if (record.state != fleet::State::Healthy && !record.cause.empty())
+    const bool well = record.state == fleet::State::Healthy || record.state == fleet::State::Debug;
+    if (!well && !record.cause.empty())
       status.problem = fmt::format("{}: {}", record.id, record.cause);
     status.instances.push_back(one);
   }

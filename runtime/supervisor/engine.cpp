@@ -75,7 +75,7 @@ void Engine::begin_after_boot() {
 
 fleet::Desired Engine::desired() const {
   if (!state_.current || state_.mode != Mode::Running)
-    return {};
+    return {.over = true};
   return {.count = state_.current->spec.count,
           .generation = state_.current->generation(),
           .previous = state_.previous ? state_.previous->generation() : "",
@@ -352,7 +352,10 @@ void Engine::route() {
   ready_.clear();
   const auto wanted = desired();
   for (const auto& record : state_.instances) {
-    if (!record.running || (record.state != State::Healthy && record.state != State::Draining))
+    // One that is set aside finishes the requests that it has.
+    const bool known =
+        record.state == State::Healthy || record.state == State::Draining || record.state == State::Debug;
+    if (!record.running || !known)
       continue;
     draining |= record.state == State::Draining;
     const bool ready = fleet::takes_requests(

@@ -54,6 +54,10 @@ class Engine {
   void autoscale(const std::optional<fleet::Autoscale>& autoscale);
   void restart();
   void set_mode(Mode mode);
+  /// Sets an instance aside: no requests, replaced, kept. Throws Error{Usage} when there is none, or when it
+  /// is on its way out.
+  void debug(const std::string& id);
+  void end_debug(const std::string& id);  ///< powers it off
   fleet::Status status();
 
  private:

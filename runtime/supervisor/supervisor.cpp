@@ -58,6 +58,9 @@ json carry_out(Engine& engine, const json& order) {
                                                  : std::nullopt);
   } else if (command == "restart") {
     engine.restart();
+  } else if (command == "debug") {
+    const std::string id = order.at("instance");
+    order.at("end").get<bool>() ? engine.end_debug(id) : engine.debug(id);
   } else if (command == "start") {
     engine.set_mode(Mode::Running);
   } else if (command == "stop") {

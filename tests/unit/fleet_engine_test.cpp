@@ -200,6 +200,47 @@ TEST_F(FleetEngine, RemembersTheLastThatAreGoneAndWhy) {
   EXPECT_NE(last, engine->status().gone.back().id);
 }
 
+TEST_F(FleetEngine, SetsASickOneAsideAndReplacesIt) {
+  up();
+  checks.sick = {"hello-2"};
+  ticks(1);
+  EXPECT_THROW(engine->debug("hello-9"), vmimage::support::Error);
+  EXPECT_THROW(engine->end_debug("hello-2"), vmimage::support::Error) << "it is not set aside";
+  engine->debug("hello-2");
+  ticks(1);
+  EXPECT_EQ(balancer::Mode::Drain, balancer.routes.at(2).mode) << "its requests are finished";
+  checks.sick.clear();
+  ticks(100);
+  make();  // by another supervisor, too
+  ticks(10);
+  EXPECT_EQ((Ids{"hello-1", "hello-2", "hello-3", "hello-4"}), ids());
+  EXPECT_EQ(State::Debug, engine->status().instances[1].state);
+  EXPECT_TRUE(engine->status().settled);
+  EXPECT_EQ("ok", engine->status().health());
+  EXPECT_EQ(3, ready());
+  EXPECT_EQ("", engine->status().problem);
+  engine->scale(0);
+  ticks(10);
+  EXPECT_EQ(Ids{"hello-2"}, ids());
+  engine->end_debug("hello-2");
+  EXPECT_THROW(engine->debug("hello-2"), vmimage::support::Error) << "it is on its way out";
+  ticks(2);
+  EXPECT_EQ(Ids{}, ids());
+  EXPECT_EQ("set aside", engine->status().gone.back().reason);
+}
+
+TEST_F(FleetEngine, OneThatIsSetAsideEndsWithItsFleet) {
+  up();
+  engine->debug("hello-1");
+  ticks(3);
+  driver.deaf = {"hello-1"};
+  engine->set_mode(Mode::Removing);
+  ticks(20);
+  EXPECT_FALSE(engine->finished()) << "it gets its time to power off";
+  ticks(30);
+  EXPECT_TRUE(engine->finished());
+}
+
 TEST_F(FleetEngine, StartsThatFailAreHeldBackAndTold) {
   driver.problem = "no memory";
   engine->apply(spec, recipe::to_json(manifest()));

@@ -78,6 +78,20 @@ TEST(FleetPlan, AFailedOneIsReplacedUnlessItIsHeldBack) {
   EXPECT_EQ((Actions{{ActionKind::Forget, "1"}}), planned(0, {one}, {2, seconds(100)}));
 }
 
+TEST(FleetPlan, OneThatIsSetAsideIsReplacedAndKeptUntilTheFleetIsOver) {
+  const std::vector<Instance> two{instance("1", State::Debug), instance("2", State::Healthy)};
+  EXPECT_EQ(Actions{kStart}, planned(2, two));
+  EXPECT_EQ(Actions{}, planned(1, two));
+  EXPECT_TRUE(settled({.count = 1, .generation = "new"}, two));
+  EXPECT_EQ((Actions{{ActionKind::Drain, "2"}}), planned(0, two)) << "none wanted is no end of the fleet";
+  EXPECT_EQ((Actions{{ActionKind::PowerOff, "1"}, {ActionKind::Drain, "2"}}),
+            plan({.over = true}, {seconds(101), two, {}}, kRules));
+  EXPECT_EQ(Actions{}, planned(0, {instance("1", State::Debug, "old")}));
+  Instance dead = instance("1", State::Debug);
+  dead.alive = false;
+  EXPECT_EQ((Actions{{ActionKind::Forget, "1"}}), planned(0, {dead}));
+}
+
 TEST(FleetPlan, OutdatedOnesAreReplacedOneByOne) {
   const auto old = [](const std::string& id) { return instance(id, State::Healthy, "old"); };
   EXPECT_EQ((Actions{kStart}), planned(3, {old("1"), old("2"), old("3")}));
@@ -122,7 +136,7 @@ TEST(FleetInstance, StatesFollowWhatIsSeen) {
   EXPECT_EQ(State::Failed, next(State::Healthy, {.healthy = false, .failed_checks = 1, .lost = true}));
   EXPECT_EQ(State::Healthy, next(State::Unhealthy, good));
   EXPECT_EQ(State::Failed, next(State::Unhealthy, worse, kRules.unhealthy_limit));
-  for (const State ending : {State::Draining, State::Stopping, State::Failed})
+  for (const State ending : {State::Draining, State::Stopping, State::Failed, State::Debug})
     EXPECT_EQ(ending, next(ending, gone));
 }
 
@@ -134,6 +148,9 @@ class World {
   Desired desired{.count = 3, .generation = "0"};
   std::set<std::string> bad;  ///< generations whose instances never become healthy
   int rolled_back = 0;
+  int set_aside = 0;
+
+  bool empty() const { return instances_.empty(); }
 
   void deploy(const std::string& generation, const RolloutRules& rules) {
     if (generation == desired.generation)
@@ -198,6 +215,8 @@ class World {
   void live(Instance& one, bool trouble) {
     if (trouble && chance(0.05))
       one.alive = false;
+    if (trouble && serves(one) && chance(0.01))
+      one.state = State::Debug, ++set_aside;
     if (one.state == State::Stopping && chance(0.5))
       one.alive = false;
     one.connections = chance(0.5) ? 1 : 0;
@@ -229,6 +248,9 @@ class World {
     const auto one = std::find_if(instances_.begin(), instances_.end(),
                                   [&](const auto& candidate) { return candidate.id == action.id; });
     ASSERT_NE(instances_.end(), one) << "an action for an instance that is not there: " << action.id;
+    EXPECT_TRUE(one->state != State::Debug || (action.kind == ActionKind::Forget && !one->alive) ||
+                (action.kind == ActionKind::PowerOff && desired.over))
+        << "what was set aside is kept";
     if (action.kind == ActionKind::Forget) {
       EXPECT_FALSE(one->alive) << "forgotten alive";
       instances_.erase(one);
@@ -262,6 +284,7 @@ RolloutRules any_rules(std::mt19937& random) {
 }
 
 TEST(FleetPlan, WhateverHappensItSettlesInTheEnd) {
+  int set_aside = 0;
   for (unsigned seed = 0; seed < 4000; ++seed) {
     World world(seed);
     std::mt19937 random(seed);
@@ -279,9 +302,15 @@ TEST(FleetPlan, WhateverHappensItSettlesInTheEnd) {
       world.step(false);
     ASSERT_TRUE(world.done()) << "seed " << seed;
     ASSERT_EQ(world.desired.count, world.taking()) << "seed " << seed;
+    set_aside += world.set_aside;
+    world.desired = {.over = true};
+    for (int i = 0; i < 100 && !world.empty(); ++i)
+      world.step(false);
+    ASSERT_TRUE(world.empty()) << "seed " << seed;
     if (HasFailure())
       FAIL() << "seed " << seed;
   }
+  EXPECT_GT(set_aside, 1000);
 }
 
 World running(int count) {
