@@ -17,7 +17,10 @@ int main(int argc, char** argv) {
   vmfleet::command::add_autoscale(app);
   vmfleet::command::add_logs(app);
   vmfleet::command::add_events(app);
+  vmfleet::command::add_dashboard(app);
   vmfleet::command::add_debug(app);
+  vmfleet::command::add_install(app);
+  vmfleet::command::add_uninstall(app);
   vmfleet::command::add_restart(app);
   vmfleet::command::add_stop(app);
   vmfleet::command::add_start(app);

@@ -8,6 +8,7 @@
 #include "command/fleet.hpp"
 #include "command/memory.hpp"
 #include "fleet/spec.hpp"
+#include "service/manager.hpp"
 #include "supervisor/damage.hpp"
 #include "supervisor/supervisor.hpp"
 #include "support/error.hpp"
@@ -112,11 +113,39 @@ void add_down(CLI::App& app) {
   add(app, "down", "Powers all instances off and removes the fleet", down, false);
 }
 
+namespace {
+
+struct SuperviseOptions {
+  std::string fleet;
+  bool replace = false;
+  std::string at_shutdown;
+};
+
+/// What systemd calls when it stops the fleet's service, for whatever reason.
+void power_off_at_shutdown(const SuperviseOptions& options) {
+  const bool system = options.at_shutdown == "system";
+  const auto place = supervisor::locate(options.fleet);
+  const bool runs = std::filesystem::exists(place.state()) && !supervisor::stopped_status(place);
+  if (runs && service::is_shutting_down(system ? service::Manager::System : service::Manager::User))
+    Client(place).end("halt");
+}
+
+}  // namespace
+
 void add_supervise(CLI::App& app) {
-  auto name = std::make_shared<std::string>();
+  auto options = std::make_shared<SuperviseOptions>();
   CLI::App* command = app.add_subcommand("supervise", "Looks after a fleet")->group("");
-  command->add_option("fleet", *name)->required();
-  command->callback([name] { supervisor::supervise(*name); });
+  command->add_option("fleet", options->fleet)->required();
+  command->add_flag("--replace", options->replace, "Takes the place of who does so now");
+  command->add_option("--at-shutdown", options->at_shutdown, "Powers it off when the machine is shut down")
+      ->check(CLI::IsMember({"user", "system"}));
+  command->callback([options] {
+    if (!options->at_shutdown.empty())
+      power_off_at_shutdown(*options);
+    else
+      supervisor::supervise(options->fleet,
+                            options->replace ? supervisor::Other::Replace : supervisor::Other::Leave);
+  });
 }
 
 }  // namespace vmfleet::command

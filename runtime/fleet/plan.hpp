@@ -13,7 +13,7 @@ namespace vmfleet::fleet {
 /// size. One whose generation is not the desired one is outdated, and is to be replaced.
 struct Instance {
   std::string id;
-  std::string generation;
+  std::string generation = {};
   State state = State::Starting;
   Milliseconds since{0};     ///< when it entered the state
   bool alive = true;         ///< its machine runs
@@ -22,7 +22,7 @@ struct Instance {
 
 struct Desired {
   int count = 0;
-  std::string generation;
+  std::string generation = {};
   std::string previous = {};  ///< the generation before, while it can still be started; empty: it cannot
   Rollout rollout = {};       ///< how it goes from one to the other
   bool over = false;          ///< it is stopped or removed: also what was set aside ends

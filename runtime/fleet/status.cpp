@@ -177,6 +177,7 @@ json to_json(const Status& status) {
           {"healthy", status.healthy()},
           {"endpoint", status.endpoint},
           {"ports", status.ports},
+          {"dashboard", status.dashboard},
           {"settled", status.settled},
           {"quick_failures", status.quick_failures},
           {"problem", status.problem},
@@ -199,6 +200,7 @@ Status parse_status(const json& document) {
   status.desired = document.at("desired");
   status.endpoint = document.at("endpoint");
   status.ports = document.at("ports");
+  status.dashboard = document.value("dashboard", "");
   status.settled = document.at("settled");
   status.quick_failures = document.at("quick_failures");
   status.problem = document.at("problem");

@@ -56,6 +56,7 @@ struct Status {
   std::string mode;  ///< running | stopped | removing
   int desired = 0;
   std::string endpoint;                      ///< empty: the image has no TCP port
+  std::string dashboard;                     ///< its address; empty: there is none
   std::map<std::string, std::string> ports;  ///< guest port → address that leads to it
   bool settled = false;                      ///< it is what it shall be
   int quick_failures = 0;                    ///< of new instances, in a row

@@ -100,7 +100,8 @@ void Client::wait_for_supervisor(Clock::time_point until) const {
 void Client::end(const std::string& command, std::chrono::milliseconds limit) {
   const auto until = Clock::now() + limit;
   const auto done = [&] {
-    return !fs::exists(place_.state()) || (command == "stop" && stopped_status(place_));
+    return !fs::exists(place_.state()) || (command == "stop" && stopped_status(place_)) ||
+           (command == "halt" && read_state(place_).instances.empty());
   };
   missing_ = Missing::Refuse;
   // A supervisor that ends before it is done has been killed: the order goes to the next one.

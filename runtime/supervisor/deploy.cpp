@@ -152,6 +152,11 @@ void Engine::set_mode(Mode mode) {
   save();
 }
 
+void Engine::halt() {
+  halting_ = true;
+  note("halted", "", "the machine is shut down");
+}
+
 void Engine::debug(const std::string& id) {
   Record* record = find(id);
   if (!record)

@@ -74,7 +74,7 @@ void Engine::begin_after_boot() {
 }
 
 fleet::Desired Engine::desired() const {
-  if (!state_.current || state_.mode != Mode::Running)
+  if (!state_.current || !active())
     return {.over = true};
   return {.count = state_.current->spec.count,
           .generation = state_.current->generation(),
@@ -263,6 +263,8 @@ void Engine::start_instance(const Deployment& wanted) {
 }
 
 std::string Engine::reason_to_end(const Record& record) const {
+  if (halting_)
+    return "the machine that it runs on is shut down";
   if (state_.mode != Mode::Running)
     return state_.mode == Mode::Stopped ? "the fleet was stopped" : "the fleet was removed";
   if (record.generation != state_.current->generation())
@@ -407,7 +409,7 @@ void Engine::watch_load() {
 /// Not while images change: then the count is the rollout's.
 void Engine::follow_load() {
   const auto& autoscale = state_.current->spec.autoscale;
-  if (!autoscale || state_.mode != Mode::Running || fleet::under_way(state_.rollout))
+  if (!autoscale || !active() || fleet::under_way(state_.rollout))
     return;
   const auto now = outside_.now();
   const std::time_t wall = outside_.wall();
@@ -448,7 +450,7 @@ void Engine::begin_rollout(const fleet::RolloutRules& rules, bool back, const st
 
 void Engine::go_on_rolling() {
   const auto phase = state_.rollout.phase;
-  if (phase == fleet::Phase::Done || state_.mode != Mode::Running)
+  if (phase == fleet::Phase::Done || !active())
     return;
   const auto wanted = desired();
   auto progress = fleet::progress_of(wanted, instances());
@@ -488,7 +490,7 @@ std::string Engine::last_words() const {
 }
 
 bool Engine::finished() const {
-  return state_.current && state_.mode != Mode::Running && state_.instances.empty();
+  return state_.current && !active() && state_.instances.empty();
 }
 
 /// A full disk does not keep the fleet from being looked after; it is tried again at every look.

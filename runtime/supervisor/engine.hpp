@@ -54,11 +54,14 @@ class Engine {
   void autoscale(const std::optional<fleet::Autoscale>& autoscale);
   void restart();
   void set_mode(Mode mode);
+  /// Powers all instances off with the machine that they run on; the next supervisor starts them again.
+  void halt();
   /// Sets an instance aside: no requests, replaced, kept. Throws Error{Usage} when there is none, or when it
   /// is on its way out.
   void debug(const std::string& id);
   void end_debug(const std::string& id);  ///< powers it off
   fleet::Status status();
+  const fleet::History& history() const { return history_; }
 
  private:
   void take_over();
@@ -90,6 +93,7 @@ class Engine {
   void bound_logs() const;
   void note(const std::string& event, const std::string& instance, const std::string& text) const;
 
+  bool active() const { return state_.mode == Mode::Running && !halting_; }
   fleet::Desired desired() const;
   fleet::Rules rules() const;
   /// The deployment that makes instances of this generation; nullptr: none does any more.
@@ -107,6 +111,7 @@ class Engine {
   std::string saved_;
   std::string unsaved_;  ///< why the state could not be written
   std::string problem_;
+  bool halting_ = false;
   bool serving_ = false;                                  ///< the balancer has been told what it balances
   bool balanced_ = true;                                  ///< and where to
   std::map<int, balancer::Route> routes_;                 ///< what its slots lead to

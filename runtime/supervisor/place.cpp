@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 #include "support/digest.hpp"
 #include "support/error.hpp"
@@ -79,10 +80,15 @@ Place locate(const std::string& name) {
 Place make_place(const std::string& name) {
   Place place = locate(name);
   make_private(place.root);
-  if (place.sockets.empty()) {
-    place.sockets = choose_socket_folder(place.root);
-    support::write_file_atomic(place.root / "sockets", place.sockets.string(), 0600);
-  }
+  return place.sockets.empty() ? renew_sockets(place) : place;
+}
+
+Place renew_sockets(Place place) {
+  const fs::path old = std::exchange(place.sockets, choose_socket_folder(place.root));
+  support::write_file_atomic(place.root / "sockets", place.sockets.string(), 0600);
+  std::error_code ignored;
+  if (!old.empty())
+    fs::remove_all(old, ignored);
   return place;
 }
 

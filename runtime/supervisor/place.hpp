@@ -37,6 +37,8 @@ Place locate(const std::string& name);
 /// The same, with its folder made. That of the sockets is made by the supervisor, once it has the lock.
 Place make_place(const std::string& name);
 void make_sockets(const Place& place);
+/// The same with another folder for sockets, when nobody uses those of this one any more.
+Place renew_sockets(Place place);
 /// The place of a fleet that there is; throws Error{Usage}, with the nearest name as hint, when there is
 /// none.
 Place find_place(const std::string& name);

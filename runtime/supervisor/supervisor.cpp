@@ -5,7 +5,10 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <memory>
+#include <thread>
 
+#include "dashboard/dashboard.hpp"
 #include "driver/local/local.hpp"
 #include "fleet/rules.hpp"
 #include "supervisor/damage.hpp"
@@ -24,6 +27,7 @@ using support::json;
 namespace {
 
 constexpr milliseconds kTick{200};
+constexpr milliseconds kPause{200};        // between two attempts to take another one's place
 constexpr milliseconds kPatience{20'000};  // for the first order, before a fleet without any is given up
 
 /// While the machine sleeps, so do the instances: that time does not count.
@@ -33,10 +37,25 @@ milliseconds monotonic() {
   return milliseconds(time.tv_sec * 1000 + time.tv_nsec / 1'000'000);
 }
 
-json carry_out(Engine& engine, const json& order) {
+fleet::Status status_of(Engine& engine, const dashboard::Dashboard& dashboard) {
+  auto status = engine.status();
+  status.dashboard = dashboard.address();
+  return status;
+}
+
+/// What orders are about.
+struct Subject {
+  Engine& engine;
+  const dashboard::Dashboard& dashboard;
+  bool resigned = false;
+};
+
+json carry_out(Subject& subject, const json& order) {
+  Engine& engine = subject.engine;
   const std::string command = order.at("command");
   json answer{{"ok", true}};
-  if (command != "apply" && command != "status" && command != "down" && engine.empty())
+  const bool for_any = command == "apply" || command == "status" || command == "down" || command == "resign";
+  if (!for_any && engine.empty())
     throw support::failure("the fleet has not been started");
   if (command == "apply") {
     const auto spec = fleet::parse_spec(order.at("spec").dump(), "fleet spec", "/");
@@ -61,6 +80,10 @@ json carry_out(Engine& engine, const json& order) {
   } else if (command == "debug") {
     const std::string id = order.at("instance");
     order.at("end").get<bool>() ? engine.end_debug(id) : engine.debug(id);
+  } else if (command == "halt") {
+    engine.halt();
+  } else if (command == "resign") {
+    subject.resigned = true;
   } else if (command == "start") {
     engine.set_mode(Mode::Running);
   } else if (command == "stop") {
@@ -70,14 +93,14 @@ json carry_out(Engine& engine, const json& order) {
   } else if (command != "status") {
     throw support::invalid(fmt::format("unknown order '{}'", command));
   }
-  answer["status"] = fleet::to_json(engine.status());
+  answer["status"] = fleet::to_json(status_of(engine, subject.dashboard));
   return answer;
 }
 
-std::string answer_to(Engine& engine, const std::string& question) {
+std::string answer_to(Subject& subject, const std::string& question) {
   json answer;
   try {
-    answer = carry_out(engine, support::parse_json(question, "order"));
+    answer = carry_out(subject, support::parse_json(question, "order"));
   } catch (const support::Error& error) {
     answer = {{"ok", false},
               {"exit_status", error.exit_status()},
@@ -102,26 +125,60 @@ void tick(Engine& engine, std::string& problem) {
   }
 }
 
+void show(Engine& engine, dashboard::Dashboard& dashboard) {
+  const auto& points = engine.history().points();
+  if (dashboard.wanted())
+    dashboard.publish({status_of(engine, dashboard), {points.begin(), points.end()}});
+}
+
 /// No relative path may mean something else once the working folder is another one.
 void leave_working_folder() {
   ::setenv("VMIMAGE_CACHE", support::cache_folder().c_str(), 1);
   fs::current_path("/");
 }
 
+/// The lock of a fleet that there is; nothing when it is left to another one, or when we are interrupted.
+std::unique_ptr<SupervisorLock> lock_of(const std::string& name, Other other) {
+  while (true) {
+    const Place place = locate(name);
+    auto lock = std::make_unique<SupervisorLock>(place);
+    if (lock->held())
+      return lock;
+    if (other == Other::Leave || !fs::exists(place.root) || support::interrupted())
+      return nullptr;
+    try {
+      exchange(place.control(), json{{"command", "resign"}}.dump() + "\n", kPause);
+    } catch (const support::Error&) {
+      // It is just beginning, or ending.
+    }
+    std::this_thread::sleep_for(kPause);
+  }
+}
+
+/// Where the folder for sockets was during an earlier boot, another user's session may be mounted now.
+Place place_of(const std::string& name, const FleetState& state) {
+  const Place place = make_place(name);
+  const bool same_boot = state.boot_id.empty() || state.boot_id == driver::boot_id();
+  return same_boot ? place : renew_sockets(place);
+}
+
 }  // namespace
 
-void supervise(const std::string& name) {
+void supervise(const std::string& name, Other other) {
   leave_working_folder();
-  const SupervisorLock lock(locate(name));
-  if (!lock.held())
+  const auto lock = lock_of(name, other);
+  if (!lock)
     return;
-  const Place place = make_place(name);
+  const FleetState state = read_state(locate(name));
+  const Place place = place_of(name, state);
   make_sockets(place);
   driver::LocalDriver driver;
   health::Monitor monitor;
   balancer::HaProxy balancer(place.root);
   const auto wall = [] { return static_cast<std::int64_t>(::time(nullptr)); };
-  Engine engine(place, read_state(place), {driver, monitor, balancer, monotonic, wall});
+  Engine engine(place, state, {driver, monitor, balancer, monotonic, wall});
+  dashboard::Dashboard dashboard(place.root.string());
+  Subject subject{engine, dashboard};
   const auto start = monotonic();
   bool asked = false;
   std::string problem;
@@ -132,12 +189,14 @@ void supervise(const std::string& name) {
   };
   const auto answer = [&](const std::string& question) {
     asked = true;
-    return answer_to(engine, question);
+    return answer_to(subject, question);
   };
   {
     Server server(place.control());
-    while (!support::interrupted() && (waiting() || !(engine.empty() || engine.finished()))) {
+    while (!support::interrupted() && !subject.resigned &&
+           (waiting() || !(engine.empty() || engine.finished()))) {
       tick(engine, problem);
+      show(engine, dashboard);
       server.serve(kTick, answer);
     }
   }

@@ -6,8 +6,10 @@
 
 namespace vmfleet::supervisor {
 
-/// Looks after the fleet until it is stopped or removed, or until we are interrupted. Returns at once when
-/// another process does so already.
-void supervise(const std::string& name);
+/// When another process looks after the fleet already: leave it to that one, or take its place.
+enum class Other { Leave, Replace };
+
+/// Looks after the fleet until it is stopped or removed, or until we are interrupted.
+void supervise(const std::string& name, Other other);
 
 }  // namespace vmfleet::supervisor

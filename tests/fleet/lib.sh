@@ -39,7 +39,7 @@ processes() {
 supervisors() {
   local pid
   for pid in $(processes); do
-    if tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -q " supervise $1 "; then echo "$pid"; fi
+    if tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -qE " supervise (--replace )?$1 "; then echo "$pid"; fi
   done
 }
 

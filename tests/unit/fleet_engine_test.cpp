@@ -229,6 +229,20 @@ TEST_F(FleetEngine, SetsASickOneAsideAndReplacesIt) {
   EXPECT_EQ("set aside", engine->status().gone.back().reason);
 }
 
+TEST_F(FleetEngine, IsPoweredOffWithItsMachineAndComesBackWithTheNext) {
+  up();
+  engine->halt();
+  EXPECT_FALSE(engine->finished());
+  ticks(5);
+  EXPECT_TRUE(engine->finished());
+  EXPECT_EQ(Mode::Running, engine->mode());
+  EXPECT_EQ("the machine that it runs on is shut down", engine->status().gone.back().reason);
+  EXPECT_EQ(1, std::count(driver.log.begin(), driver.log.end(), "power-off hello-3"));
+  make();
+  settle();
+  EXPECT_EQ(3, ready());
+}
+
 TEST_F(FleetEngine, OneThatIsSetAsideEndsWithItsFleet) {
   up();
   engine->debug("hello-1");
