@@ -17,6 +17,7 @@ int main(int argc, char** argv) {
   vmfleet::command::add_autoscale(app);
   vmfleet::command::add_logs(app);
   vmfleet::command::add_events(app);
+  vmfleet::command::add_console(app);
   vmfleet::command::add_dashboard(app);
   vmfleet::command::add_debug(app);
   vmfleet::command::add_install(app);

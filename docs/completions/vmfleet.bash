@@ -17,7 +17,7 @@ _vmfleet() {
     --count | --name | --env | --secret | --port | --cpus | --memory | --timeout | --instance | --batch | --surge | --min-healthy | --canary | --bake | --max-errors | --keep-old | --limit | --min | --max | --target | --cooldown) return ;;
   esac
   if ((COMP_CWORD == 1)); then
-    words="up status list deploy rollback scale autoscale logs events dashboard debug install uninstall restart stop start down --help --version"
+    words="up status list deploy rollback scale autoscale logs events console dashboard debug install uninstall restart stop start down --help --version"
   else
     case $command in
       up) words="--count --name --env --env-file --secret --port --cpus --memory --overcommit --host-loopback --ipv6 --driver --timeout --help" ;;
@@ -30,7 +30,7 @@ _vmfleet() {
       events) words="--json --help" ;;
       debug) words="--end --help" ;;
       install) words="--system --print --help" ;;
-      dashboard | uninstall | stop | down) words="--help" ;;
+      console | dashboard | uninstall | stop | down) words="--help" ;;
     esac
     [[ $command == up || $command == list ]] || words+=" $(_vmfleet_fleets)"
   fi

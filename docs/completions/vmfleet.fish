@@ -8,7 +8,7 @@ function __vmfleet_fleets
   end
 end
 
-set -l commands up status list deploy rollback scale autoscale logs events dashboard debug install uninstall restart stop start down
+set -l commands up status list deploy rollback scale autoscale logs events console dashboard debug install uninstall restart stop start down
 complete -c vmfleet -f -n __fish_use_subcommand -l help -d 'Show help'
 complete -c vmfleet -f -n __fish_use_subcommand -l version -d 'Show the version'
 complete -c vmfleet -f -n __fish_use_subcommand -a up -d 'Start a fleet, or make it what is asked for'
@@ -20,6 +20,7 @@ complete -c vmfleet -f -n __fish_use_subcommand -a autoscale -d 'Let the load ch
 complete -c vmfleet -f -n __fish_use_subcommand -a scale -d 'Change the number of instances'
 complete -c vmfleet -f -n __fish_use_subcommand -a logs -d 'What the instances said'
 complete -c vmfleet -f -n __fish_use_subcommand -a events -d 'What happened'
+complete -c vmfleet -f -n __fish_use_subcommand -a console -d 'The serial console of an instance'
 complete -c vmfleet -f -n __fish_use_subcommand -a dashboard -d 'The address of the dashboard'
 complete -c vmfleet -f -n __fish_use_subcommand -a debug -d 'Set an instance aside for a look'
 complete -c vmfleet -f -n __fish_use_subcommand -a install -d 'Have systemd start the fleet with the machine'
@@ -43,7 +44,7 @@ complete -c vmfleet -n '__fish_seen_subcommand_from up' -l host-loopback -d 'Let
 complete -c vmfleet -n '__fish_seen_subcommand_from up' -l ipv6 -d 'The address on ::1, too'
 complete -c vmfleet -n '__fish_seen_subcommand_from up' -l driver -x -a local -d 'Where it runs'
 complete -c vmfleet -n '__fish_seen_subcommand_from up deploy rollback scale restart start' -l timeout -x -d 'Seconds to become healthy'
-complete -c vmfleet -f -n '__fish_seen_subcommand_from status deploy rollback scale autoscale logs events dashboard debug install uninstall restart stop start down' -a '(__vmfleet_fleets)'
+complete -c vmfleet -f -n '__fish_seen_subcommand_from status deploy rollback scale autoscale logs events console dashboard debug install uninstall restart stop start down' -a '(__vmfleet_fleets)'
 complete -c vmfleet -n '__fish_seen_subcommand_from deploy' -l strategy -x -a 'rolling blue-green canary all-at-once' -d 'How it goes'
 complete -c vmfleet -n '__fish_seen_subcommand_from deploy' -l batch -x -d 'New instances on their way at once'
 complete -c vmfleet -n '__fish_seen_subcommand_from deploy' -l surge -x -d 'Instances above the count'

@@ -2,42 +2,18 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <termios.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
 #include <string_view>
 
+#include "machine/terminal.hpp"
 #include "support/error.hpp"
 
 namespace vmimage::machine {
 
 namespace {
-
-constexpr char kLeave = 0x1d;  // Ctrl-]
-
-/// The terminal of standard input, raw until this goes.
-class RawTerminal {
- public:
-  RawTerminal() {
-    if (::tcgetattr(STDIN_FILENO, &before_) != 0)
-      return;
-    termios raw = before_;
-    ::cfmakeraw(&raw);
-    changed_ = ::tcsetattr(STDIN_FILENO, TCSANOW, &raw) == 0;
-  }
-  ~RawTerminal() {
-    if (changed_)
-      ::tcsetattr(STDIN_FILENO, TCSADRAIN, &before_);
-  }
-  RawTerminal(const RawTerminal&) = delete;
-  RawTerminal& operator=(const RawTerminal&) = delete;
-
- private:
-  termios before_{};
-  bool changed_ = false;
-};
 
 void close_one(int& fd) {
   if (fd >= 0)
@@ -45,20 +21,9 @@ void close_one(int& fd) {
   fd = -1;
 }
 
-void write_out(std::string_view bytes) {
-  while (!bytes.empty()) {
-    const auto written = ::write(STDOUT_FILENO, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR && !support::interrupted())
-      continue;
-    if (written < 0)
-      return;  // nobody reads it any more; the machine goes on
-    bytes.remove_prefix(static_cast<std::size_t>(written));
-  }
-}
-
 }  // namespace
 
-Console::Console() : terminal_(::isatty(STDIN_FILENO) == 1) {
+Console::Console() {
   if (::pipe2(to_guest_, O_CLOEXEC) != 0 || ::pipe2(from_guest_, O_CLOEXEC) != 0)
     support::throw_errno("create a pipe");
   ::fcntl(to_guest_[1], F_SETFL, O_NONBLOCK);
@@ -75,18 +40,10 @@ support::Child::Streams Console::streams() const {
 }
 
 void Console::read_terminal() {
-  std::array<char, 4096> bytes;
-  const auto got = ::read(STDIN_FILENO, bytes.data(), bytes.size());
-  if (got == 0 || (got < 0 && errno != EINTR && errno != EAGAIN))
-    typing_ = false;
-  if (got <= 0)
-    return;
-  std::string_view text(bytes.data(), static_cast<std::size_t>(got));
-  if (const auto leave = terminal_ ? text.find(kLeave) : text.npos; leave != text.npos) {
-    text = text.substr(0, leave);
-    left_ = true;
-  }
-  typed_ += text;
+  const Typed typed = read_typed();
+  typing_ = typing_ && !typed.ended;
+  left_ = typed.left;
+  typed_ += typed.text;
 }
 
 void Console::write_guest() {

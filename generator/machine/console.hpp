@@ -30,7 +30,6 @@ class Console {
   int to_guest_[2] = {-1, -1};
   int from_guest_[2] = {-1, -1};
   std::string typed_;
-  bool terminal_ = false;
   bool typing_ = true;
   bool left_ = false;
 };

@@ -111,7 +111,10 @@ void add_settings(Argv& argv, const Machine& machine) {
 void add_console(Argv& argv, const Machine& machine) {
   add(argv, "-chardev",
       machine.serial_log.empty() ? "stdio,id=serial,signal=off"
-                                 : "file,id=serial,append=on,path=" + value(machine.serial_log.string()));
+      : machine.serial_socket.empty()
+          ? "file,id=serial,append=on,path=" + value(machine.serial_log.string())
+          : fmt::format("socket,id=serial,server=on,wait=off,path={},logappend=on,logfile={}",
+                        value(machine.serial_socket.string()), value(machine.serial_log.string())));
   add(argv, "-serial", "chardev:serial");
   if (!machine.qmp_socket.empty())
     add(argv, "-qmp", fmt::format("unix:{},server=on,wait=off", value(machine.qmp_socket.string())));

@@ -57,7 +57,8 @@ struct Machine {
   std::filesystem::path uefi_variables;  ///< required for Firmware::Uefi (a private copy)
   bool secure_boot = false;              ///< that firmware is a build for Secure Boot
   std::filesystem::path qmp_socket;
-  std::filesystem::path serial_log;  ///< empty: serial console on standard input and output
+  std::filesystem::path serial_log;     ///< empty: serial console on standard input and output
+  std::filesystem::path serial_socket;  ///< where the console can be typed on, beside its log; may be empty
   std::filesystem::path
       settings;  ///< file of K=V lines for the service (fw_cfg opt/vmimage/environment); may be empty
   /// Files whose contents are the service's secrets, by name (fw_cfg opt/vmimage/secret/<name>). QEMU reads

@@ -16,6 +16,7 @@ void add_scale(CLI::App& app);
 void add_autoscale(CLI::App& app);
 void add_logs(CLI::App& app);
 void add_events(CLI::App& app);
+void add_console(CLI::App& app);
 void add_dashboard(CLI::App& app);
 void add_debug(CLI::App& app);
 void add_install(CLI::App& app);

@@ -6,7 +6,6 @@
 #include <poll.h>
 
 #include <algorithm>
-#include <fstream>
 #include <map>
 #include <memory>
 
@@ -45,21 +44,16 @@ std::vector<std::string> logged(const supervisor::Place& place) {
   return ids;
 }
 
-std::string part_of(const fs::path& file, std::streamoff from) {
-  std::ifstream stream(file, std::ios::binary);
-  stream.seekg(from);
-  return {std::istreambuf_iterator<char>(stream), {}};
-}
-
 /// Prints whole lines that are new since the last call.
 class Follower {
  public:
   explicit Follower(bool prefix) : prefix_(prefix) {}
 
   void print_new(const std::string& id, const fs::path& file, bool to_the_end) {
-    std::string text = read_new(id, file);
+    Part& part = read_.try_emplace(id, Part{supervisor::LogReader(file), {}}).first->second;
+    std::string text = part.rest + part.reader.read();
     const auto end = to_the_end ? text.size() : text.rfind('\n') + 1;  // npos + 1 is 0
-    read_[id].rest = text.substr(end);
+    part.rest = text.substr(end);
     text.resize(end);
     for (std::size_t start = 0; start < text.size();) {
       const auto stop = std::min(text.find('\n', start), text.size());
@@ -70,27 +64,13 @@ class Follower {
   }
 
  private:
-  struct Position {
-    std::streamoff at = 0;
+  struct Part {
+    supervisor::LogReader reader;
     std::string rest;  ///< of a line that had not ended
   };
 
-  std::string read_new(const std::string& id, const fs::path& file) {
-    const auto [found, first] = read_.try_emplace(id);
-    Position& position = found->second;
-    std::error_code problem;
-    const auto size = fs::file_size(file, problem);
-    std::string text = position.rest;
-    if (first ||
-        (!problem && static_cast<std::streamoff>(size) < position.at))  // it has become the older one
-      text += part_of(supervisor::older_log(file), std::exchange(position.at, 0));
-    const std::string present = part_of(file, position.at);
-    position.at += static_cast<std::streamoff>(present.size());
-    return text + present;
-  }
-
   bool prefix_;
-  std::map<std::string, Position> read_;
+  std::map<std::string, Part> read_;
 };
 
 void check_instance(const std::vector<std::string>& ids, const std::string& wanted) {

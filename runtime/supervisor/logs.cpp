@@ -1,5 +1,10 @@
 #include "supervisor/logs.hpp"
 
+#include <algorithm>
+#include <fstream>
+#include <iterator>
+#include <utility>
+
 #include "support/error.hpp"
 #include "support/file.hpp"
 
@@ -27,6 +32,27 @@ void bound_log(const fs::path& log) {
     // The disk is full. Then room is worth more.
   }
   fs::resize_file(log, 0, problem);
+}
+
+namespace {
+
+std::string part_of(const fs::path& file, std::streamoff from) {
+  std::ifstream stream(file, std::ios::binary);
+  stream.seekg(from);
+  return {std::istreambuf_iterator<char>(stream), {}};
+}
+
+}  // namespace
+
+std::string LogReader::read() {
+  std::error_code problem;
+  const auto size = fs::file_size(log_, problem);
+  std::string text;
+  if (at_ < 0 || (!problem && static_cast<std::streamoff>(size) < at_))  // it has become the older one
+    text = part_of(older_log(log_), std::max<std::streamoff>(std::exchange(at_, 0), 0));
+  const std::string present = part_of(log_, at_);
+  at_ += static_cast<std::streamoff>(present.size());
+  return text + present;
 }
 
 std::string read_log(const fs::path& log) {

@@ -18,6 +18,18 @@ fs::path older_log(const fs::path& log);
 /// end of the file, which is then the beginning.
 void bound_log(const fs::path& log);
 
+/// Reads what is new in a log since the last time; at first all of it. It may become the older part
+/// meanwhile.
+class LogReader {
+ public:
+  explicit LogReader(fs::path log) : log_(std::move(log)) {}
+  std::string read();
+
+ private:
+  fs::path log_;
+  std::streamoff at_ = -1;  ///< of the present part; -1: nothing has been read yet
+};
+
 /// Both parts.
 std::string read_log(const fs::path& log);
 void remove_log(const fs::path& log);

@@ -83,12 +83,17 @@ std::string receive(int fd, Clock::time_point until, bool line) {
 
 }  // namespace
 
-std::string exchange(const fs::path& socket, const std::string& question, milliseconds timeout) {
-  const auto until = Clock::now() + timeout;
+support::Descriptor connect_to(const fs::path& socket) {
   const auto address = address_of(socket);
-  const Connection connection(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  support::Descriptor connection(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (::connect(connection.fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
     support::throw_errno(fmt::format("connect to '{}'", socket.string()));
+  return connection;
+}
+
+std::string exchange(const fs::path& socket, const std::string& question, milliseconds timeout) {
+  const auto until = Clock::now() + timeout;
+  const auto connection = connect_to(socket);
   send_all(connection.fd, question, until);
   return receive(connection.fd, until, false);
 }

@@ -37,6 +37,17 @@ grep -qE '^vmfleet_instance_requests_total\{fleet="see",instance="see-1"\} [1-9]
   fail "another name is answered: $(cat "$work/answer")"
 [[ $(curl -s -o "$work/answer" -w '%{http_code}' -X POST "$dashboard/status.json") == 405 ]] || fail "POST is answered"
 
+say "its console is shown, takes what is typed, and is in its log all the same"
+(
+  sleep 2
+  printf 'typed by hand\r'
+  sleep 2
+  printf '\035'
+) | TERM=xterm timeout 60 script -qec "'$program' console see-1" "$work/console" >/dev/null || fail "console ended with $?"
+grep -q 'service: listening' "$work/console" || fail "nothing before: $(cat -v "$work/console")"
+grep -q 'typed by hand' "$work/console" || fail "it is not echoed: $(cat -v "$work/console")"
+grep -q 'typed by hand' <<<"$(vmfleet logs see --instance see-1)" || fail "the log does not have it"
+
 say "an instance is set aside, replaced and kept, with no failed request"
 pid=$(status see '.instances[0].pid')
 address=$(vmfleet debug see-1)

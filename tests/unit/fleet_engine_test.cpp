@@ -374,6 +374,15 @@ TEST_F(FleetEngine, TheLogOfAnInstanceThatFloodsItsConsoleIsBounded) {
   EXPECT_EQ(0u, std::filesystem::file_size(log));
   std::ofstream(log, std::ios::app) << "the end";
   EXPECT_TRUE(read_log(log).ends_with("bbthe end"));
+  LogReader reader(log);
+  EXPECT_TRUE(reader.read().ends_with("bbthe end"));
+  EXPECT_EQ("", reader.read());
+  std::ofstream(log, std::ios::app) << std::string(5 << 20, 'c');
+  EXPECT_EQ(std::string(5 << 20, 'c'), reader.read());
+  std::ofstream(log, std::ios::app) << "before";
+  std::filesystem::copy_file(log, older_log(log), std::filesystem::copy_options::overwrite_existing);
+  std::ofstream(log, std::ios::trunc) << "after";  // as when it is bounded
+  EXPECT_EQ("beforeafter", reader.read());
   remove_log(log);
   EXPECT_EQ("", read_log(log));
 }

@@ -203,6 +203,14 @@ TEST(MachineArgv, DiskHangsOnTheBusAskedFor) {
   EXPECT_TRUE(has(qemu_argv(machine), "-device", "ide-hd,bus=old.0,drive=disk,bootindex=1"));
 }
 
+TEST(MachineArgv, ConsoleThatIsLoggedAndCanBeTypedOn) {
+  Machine machine = example();
+  machine.serial_socket = "/run/or,ders/console";
+  EXPECT_TRUE(has(qemu_argv(machine), "-chardev",
+                  "socket,id=serial,server=on,wait=off,path=/run/or,,ders/console,logappend=on,"
+                  "logfile=/run/orders/serial.log"));
+}
+
 TEST(MachineArgv, ConsoleOnStandardStreams) {
   Machine machine = example();
   machine.serial_log.clear();

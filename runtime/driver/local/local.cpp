@@ -113,6 +113,7 @@ machine::Machine describe(const Launch& launch) {
   set_firmware(vm, launch);
   vm.qmp_socket = launch.socket;
   vm.serial_log = launch.log;
+  vm.serial_socket = launch.socket.parent_path() / "console";
   vm.settings = launch.folder / "settings";
   vm.ipv6 = has_ipv6();
   if (!launch.secrets.empty())
