@@ -347,7 +347,7 @@ void Engine::serve(const Deployment& deployment) {
 }
 
 void Engine::route() {
-  if ((state_.listeners.empty() && serving_) || finished())
+  if (finished())
     return;
   routes_.clear();
   bool draining = false;
@@ -366,6 +366,8 @@ void Engine::route() {
       ready_.insert(record.id);
     routes_[record.slot] = {ready ? balancer::Mode::Ready : balancer::Mode::Drain, record.running->ports};
   }
+  if (state_.listeners.empty() && serving_)
+    return;
   try {
     if (!serving_)
       serve(*state_.current);

@@ -255,6 +255,16 @@ TEST_F(FleetEngine, OneThatIsSetAsideEndsWithItsFleet) {
   EXPECT_TRUE(engine->finished());
 }
 
+TEST_F(FleetEngine, CountsHealthyOnesAlsoOfAnImageWithoutPorts) {
+  auto portless = manifest();
+  portless.ports.clear();
+  portless.health = {};
+  engine->apply(spec, recipe::to_json(portless));
+  settle();
+  ticks(3);
+  EXPECT_EQ(3, engine->history().points().back().healthy);
+}
+
 TEST_F(FleetEngine, StartsThatFailAreHeldBackAndTold) {
   driver.problem = "no memory";
   engine->apply(spec, recipe::to_json(manifest()));
