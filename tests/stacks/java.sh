@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # A JAR of our own: examples/java. And JARs that would not start.
 . "$(dirname "$0")/common.sh"
-needs java javac jar curl jq
+needs javac jar curl jq
 javac --release 17 --version >/dev/null 2>&1 || skip 'javac does not compile for Java 17'
 
 use_project examples/java

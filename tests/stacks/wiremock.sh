@@ -2,7 +2,7 @@
 # A JAR that nobody here built: WireMock, a web server with all its libraries in one file, from the npm registry that
 # this machine's npm knows.
 . "$(dirname "$0")/common.sh"
-needs npm java
+needs npm
 
 use_project tests/stacks/wiremock
 cd "$work"

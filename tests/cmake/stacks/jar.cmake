@@ -14,3 +14,13 @@ expect_recipe(other-vm "${BUILD}/other.jar" jar)
 edit("${SOURCE}/other.txt" other another)
 expect_image("what the target makes changed" other-vm 1)
 expect_image("nothing changed in the end" other-vm 0)
+
+# Packed for release: as it was built, and nothing of what the project installs.
+run(cpack "${CMAKE_CPACK_COMMAND}" -G VMIMAGE -C Debug)
+take_calls(calls)
+expect_files("packed" "orders-1.0-Linux-*.qcow2" "orders-1.0-Linux-${PROCESSOR}-orders-vm.qcow2" "orders-1.0-Linux-${PROCESSOR}-other-vm.qcow2")
+file(READ "${BUILD}/orders-1.0-Linux-${PROCESSOR}-orders-vm.json" recipe)
+string(JSON jar GET "${recipe}" jar)
+expect_same("the JAR of the package" "${jar}" "${BUILD}/orders.jar")
+file(READ "${BUILD}/orders-1.0-Linux-${PROCESSOR}-orders-vm.qcow2" contents)
+expect_same("the files of the package" "${contents}" "")
