@@ -51,7 +51,7 @@ endfunction()
 #   [BASE debian:<suite>|ubuntu:<suite>|minimal|file:<path>] [KERNEL cloud|generic] [PACKAGES <package...>] [LOCK <file>]
 #   [FILES <source> <destination> ...] [OVERLAY <folder>]
 #   [PROVISION <script...>] [PROVISION_NETWORK] [PROVISION_TIMEOUT <seconds>]
-#   [ENVIRONMENT <K=V...>] [USER <name>] [WORKING_DIRECTORY <folder>] [PORTS <n[/udp]>...] [HEALTH http://:<port>/<path>|tcp://:<port>]
+#   [ENVIRONMENT <K=V...>] [USER <name>] [WORKING_DIRECTORY <folder>] [VOLUME <folder> <size> ...] [PORTS <n[/udp]>...] [HEALTH http://:<port>/<path>|tcp://:<port>]
 #   [CPUS <n>] [MEMORY <size>] [DISK <size>] [FORMATS <format...>]
 #   [SECURE_BOOT_KEY <pem> SECURE_BOOT_CERTIFICATE <pem>]
 #   [ALLOW_SECRETS <path or variable...>] [EXCLUDE_FROM_ALL])
@@ -59,14 +59,14 @@ function(vm_image name)
   set(options EXCLUDE_FROM_ALL PROVISION_NETWORK)
   set(one_value TARGET JAR NODE GO PYTHON WORKING_DIRECTORY OVERLAY BASE KERNEL LOCK USER HEALTH CPUS MEMORY DISK PROVISION_TIMEOUT
     SECURE_BOOT_KEY SECURE_BOOT_CERTIFICATE)
-  set(multi_value COMMAND JAVA_OPTIONS COMPONENTS PACKAGES PACKAGE_FILES FILES PROVISION ENVIRONMENT PORTS FORMATS
+  set(multi_value COMMAND JAVA_OPTIONS COMPONENTS PACKAGES PACKAGE_FILES FILES PROVISION ENVIRONMENT VOLUME PORTS FORMATS
     ALLOW_SECRETS)
   set(caller "vm_image(${name})")
   cmake_parse_arguments(PARSE_ARGV 1 arg "${options}" "${one_value}" "${multi_value}")
 
   _vm_check_words("${caller}" "${options};${one_value};${multi_value}"
     UNPARSED "${arg_UNPARSED_ARGUMENTS}" MISSING "${arg_KEYWORDS_MISSING_VALUES}"
-    STRICT "${arg_PORTS};${arg_FORMATS};${arg_PACKAGES};${arg_ENVIRONMENT}"
+    STRICT "${arg_PORTS};${arg_VOLUME};${arg_FORMATS};${arg_PACKAGES};${arg_ENVIRONMENT}"
     LENIENT "${arg_COMMAND};${arg_JAVA_OPTIONS};${arg_COMPONENTS};${arg_FILES};${arg_PACKAGE_FILES};${arg_PROVISION};${arg_ALLOW_SECRETS}")
   _vm_check_image_arguments()
   _vm_add_image_rules()

@@ -13,7 +13,7 @@ _vmimage() {
     --to) mapfile -t COMPREPLY < <(compgen -W "qcow2 qcow2-zstd raw vmdk ova vdi vhd vhdx gce raw.gz" -- "$word"); return ;;
     --tree) mapfile -t COMPREPLY < <(compgen -d -- "$word"); compopt -o filenames; return ;;
     -o | --output | --serial-log | --secure-boot-vars | --lock | --recipe | --package) mapfile -t COMPREPLY < <(compgen -f -- "$word"); compopt -o filenames; return ;;
-    --stem | --env | --memory | --cpus | --count | --timeout | --keep | --mirror | --partition) return ;;
+    --stem | --env | --volume | --memory | --cpus | --count | --timeout | --keep | --mirror | --partition) return ;;
   esac
   local words=
   if ((COMP_CWORD == 1)); then
@@ -21,7 +21,7 @@ _vmimage() {
   else
     case $command in
       build) words="--output --base --package --stem --tree --lock --debug-shell --json --quiet --help" ;;
-      boot) words="--firmware --secure-boot --secure-boot-vars --bus --network --env --memory --cpus --check --count --timeout --serial-log --help" ;;
+      boot) words="--firmware --secure-boot --secure-boot-vars --bus --network --env --volume --memory --cpus --check --count --timeout --serial-log --help" ;;
       inspect) words="--json --spdx --help" ;;
       ls) words="-l --recursive --partition --json --help" ;;
       cat | cp) words="--partition --help" ;;

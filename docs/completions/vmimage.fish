@@ -26,6 +26,7 @@ complete -c vmimage -n '__fish_seen_subcommand_from boot' -l secure-boot -d 'UEF
 complete -c vmimage -n '__fish_seen_subcommand_from boot' -l secure-boot-vars -r -d 'Variables of that firmware'
 complete -c vmimage -n '__fish_seen_subcommand_from boot' -l bus -x -a 'virtio-blk virtio-scsi nvme pvscsi ahci ide' -d 'What the disk hangs on'
 complete -c vmimage -n '__fish_seen_subcommand_from boot' -l network -x -a 'virtio vmxnet3 e1000' -d 'The network card'
+complete -c vmimage -n '__fish_seen_subcommand_from boot' -l volume -r -d 'The disk of a volume, PATH=FILE'
 complete -c vmimage -n '__fish_seen_subcommand_from boot' -l env -x -d 'A setting for the service, K=V'
 complete -c vmimage -n '__fish_seen_subcommand_from boot' -l memory -x -d 'Memory'
 complete -c vmimage -n '__fish_seen_subcommand_from boot' -l cpus -x -d 'Processors'

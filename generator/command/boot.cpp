@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <memory>
 
 #include "command/command.hpp"
@@ -27,6 +28,7 @@ struct Options {
   std::string bus = "virtio-blk";
   std::string card = "virtio";
   std::vector<std::string> settings;
+  std::vector<std::string> volumes;
   std::string memory;
   int cpus = 0;
   bool check = false;
@@ -43,6 +45,26 @@ std::map<std::string, std::string> parse_settings(const std::vector<std::string>
     environment[key] = value;
   }
   return environment;
+}
+
+/// PATH=FILE of each volume that is to be kept.
+std::map<std::string, fs::path> parse_volumes(const Options& options, const recipe::Manifest& manifest) {
+  std::map<std::string, fs::path> volumes;
+  for (const auto& text : options.volumes) {
+    const std::size_t equals = text.find('=');
+    if (equals == std::string::npos || equals + 1 == text.size())
+      throw invalid(fmt::format("--volume '{}' is not of the form PATH=FILE", text),
+                    "e.g. --volume /var/lib/orders=orders.qcow2");
+    const std::string path = text.substr(0, equals);
+    if (std::none_of(manifest.volumes.begin(), manifest.volumes.end(),
+                     [&](const auto& volume) { return volume.path == path; }))
+      throw invalid(fmt::format("the image has no volume '{}'", path),
+                    "vmimage inspect shows those that it has");
+    volumes[path] = fs::absolute(text.substr(equals + 1));
+  }
+  if (!volumes.empty() && options.count > 1)
+    throw invalid("a volume belongs to one instance", "leave --count or --volume out");
+  return volumes;
 }
 
 recipe::Size size_of(const Options& options, const recipe::Manifest& manifest, machine::Firmware firmware) {
@@ -71,6 +93,7 @@ machine::InstanceOptions instance_options(const Options& options, const machine:
     instance.secure_boot = machine::find_secure_uefi(options.secure_boot_variables);
   instance.size = size_of(options, image.manifest, instance.firmware);
   instance.environment = parse_settings(options.settings);
+  instance.volumes = parse_volumes(options, image.manifest);
   instance.serial_log = options.serial_log;
   const machine::Acceleration acceleration = machine::probe_acceleration();
   instance.accelerator = acceleration.kind;
@@ -190,6 +213,10 @@ void add_boot(CLI::App& app) {
       ->type_name("CARD");
   command->add_option("--env", options->settings, "A setting for the service (repeatable)")
       ->type_name("K=V")
+      ->take_all()
+      ->allow_extra_args(false);
+  command->add_option("--volume", options->volumes, "The disk of a volume, which is kept (repeatable)")
+      ->type_name("PATH=FILE")
       ->take_all()
       ->allow_extra_args(false);
   command->add_option("--memory", options->memory, "Memory (default: what the image asks for)")

@@ -61,6 +61,9 @@ void print(const recipe::Manifest& manifest) {
   row("user", manifest.user);
   for (const auto& [key, value] : manifest.environment)
     row("setting", key + "=" + value);
+  for (const auto& volume : manifest.volumes)
+    row("volume",
+        fmt::format("{}, {} (label {})", volume.path, recipe::format_size(volume.size), volume.label()));
   row("ports", fmt::format("{}", fmt::join(ports, " ")));
   row("health", recipe::to_string(manifest.health));
   row("size",

@@ -20,6 +20,7 @@
 #include "rootfs/service.hpp"
 #include "rootfs/tree.hpp"
 #include "rootfs/users.hpp"
+#include "rootfs/volume.hpp"
 #include "secrets/check.hpp"
 #include "stack/java.hpp"
 #include "support/digest.hpp"
@@ -73,6 +74,7 @@ recipe::Manifest install(const fs::path& disk, const Recipe& recipe, const Base&
     ensure_user(root, recipe);
     rootfs::add_service(tree, recipe, base.init, program);
   }
+  rootfs::add_volumes(tree, recipe);
   tree.insert(base.additions.begin(), base.additions.end());
   recipe::Manifest manifest = describe(recipe, base, size, tree, time, provisioned);
   rootfs::write(tree, root);

@@ -66,6 +66,7 @@ recipe::Manifest describe(const Recipe& recipe, const Base& base, std::uint64_t 
   manifest.command = recipe.command;
   manifest.environment = recipe.environment;
   manifest.user = recipe.user;
+  manifest.volumes = recipe.volumes;
   manifest.ports = recipe.ports;
   manifest.health = recipe.health;
   manifest.size = recipe.size;

@@ -35,6 +35,14 @@ std::string host_suite() {
   return {};
 }
 
+/// Those of the recipe, and what the first start of an instance needs.
+std::set<std::string> named_packages(const Recipe& recipe) {
+  std::set<std::string> names(recipe.packages.begin(), recipe.packages.end());
+  if (!recipe.volumes.empty())
+    names.insert("e2fsprogs");
+  return names;
+}
+
 std::set<std::string> names_of(const std::vector<recipe::Package>& packages) {
   std::set<std::string> names;
   for (const auto& package : packages)
@@ -126,7 +134,7 @@ std::vector<std::string> needed_packages(const cache::Cache& cache, const Recipe
   const Recipe recipe = stack::with_java(given);
   if (recipe.base == "minimal")
     return {};
-  std::set<std::string> needed(recipe.packages.begin(), recipe.packages.end());
+  std::set<std::string> needed = named_packages(recipe);
   for (const auto& [library, owner] : known_owners(cache, rootfs::host_libraries(rootfs::collect(recipe))))
     needed.insert(owner);
   if (!recipe.package_files.empty()) {
@@ -157,7 +165,7 @@ Base resolve(const cache::Cache& cache, const Recipe& recipe,
     return plain;
   }
   const std::set<std::string> present = names_of(plain.packages);
-  std::set<std::string> wanted(recipe.packages.begin(), recipe.packages.end());
+  std::set<std::string> wanted = named_packages(recipe);
   const auto owners = known_owners(cache, libraries);
   std::vector<rootfs::Library> travelling;
   for (const auto& library : libraries) {

@@ -131,6 +131,7 @@ Machine Instance::describe(const Image& image) {
   Machine machine;
   machine.name = options_.name;
   machine.disk = folder_.path() / "disk.qcow2";
+  machine.data_disks = make_volumes(image);
   machine.size = options_.size;
   machine.accelerator = options_.accelerator;
   machine.firmware = options_.firmware;
@@ -152,6 +153,20 @@ Machine Instance::describe(const Image& image) {
 void Instance::make_disk(const Image& image) {
   support::run_checked({.argv = {"qemu-img", "create", "-q", "-f", "qcow2", "-F", image.format, "-b",
                                  image.disk.string(), (folder_.path() / "disk.qcow2").string()}});
+}
+
+std::vector<DataDisk> Instance::make_volumes(const Image& image) {
+  std::vector<DataDisk> disks;
+  for (const auto& volume : image.manifest.volumes) {
+    const auto given = options_.volumes.find(volume.path);
+    const fs::path file =
+        given == options_.volumes.end() ? folder_.path() / (volume.label() + ".qcow2") : given->second;
+    if (!fs::exists(file))
+      support::run_checked(
+          {.argv = {"qemu-img", "create", "-q", "-f", "qcow2", file.string(), std::to_string(volume.size)}});
+    disks.push_back({file, volume.label()});
+  }
+  return disks;
 }
 
 void Instance::write_settings() {

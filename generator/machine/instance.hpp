@@ -38,6 +38,9 @@ struct InstanceOptions {
   recipe::Size size = {};
   std::optional<UefiFiles> secure_boot = {};  ///< with Firmware::Uefi: what to start it with
   Accelerator accelerator = Accelerator::Tcg;
+  /// Disks of volumes by their path, made where they are not there; others are empty and go with the
+  /// instance.
+  std::map<std::string, std::filesystem::path> volumes = {};
   std::map<std::string, std::string> environment = {};  ///< settings for the service
   std::filesystem::path serial_log = {};                ///< empty: in the instance's folder
 };
@@ -71,6 +74,7 @@ class Instance {
  private:
   Machine describe(const Image& image);
   void make_disk(const Image& image);
+  std::vector<DataDisk> make_volumes(const Image& image);
   void write_settings();
   std::string last_words() const;
 

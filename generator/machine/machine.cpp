@@ -72,6 +72,18 @@ void add_disk(Argv& argv, const Machine& machine) {
   }
 }
 
+void add_data_disks(Argv& argv, const Machine& machine) {
+  int number = 0;
+  for (const auto& disk : machine.data_disks) {
+    const std::string node = fmt::format("volume{}", number++);
+    add(argv, "-blockdev",
+        fmt::format(
+            "driver=qcow2,node-name={},discard=unmap,file.driver=file,file.locking=on,file.filename={}", node,
+            value(disk.file.string())));
+    add(argv, "-device", fmt::format("virtio-blk-pci,drive={},serial={}", node, disk.serial));
+  }
+}
+
 const char* model(NetworkCard card) {
   switch (card) {
     case NetworkCard::Vmxnet3:
@@ -195,6 +207,7 @@ std::vector<std::string> qemu_argv(const Machine& machine) {
     argv.push_back(word);
   add_firmware(argv, machine);
   add_disk(argv, machine);
+  add_data_disks(argv, machine);
   add_network(argv, machine);
   add(argv, "-object", "rng-builtin,id=rng");
   add(argv, "-device", "virtio-rng-pci,rng=rng");

@@ -44,9 +44,16 @@ struct DirectKernel {
   std::string command_line;
 };
 
+/// A volume: a further disk, by whose serial number the guest knows it.
+struct DataDisk {
+  std::filesystem::path file;  ///< qcow2; written
+  std::string serial;
+};
+
 struct Machine {
   std::string name;            ///< shown in the process list; also the guest's host name setting
   std::filesystem::path disk;  ///< a qcow2 overlay: this file is written
+  std::vector<DataDisk> data_disks = {};
   recipe::Size size;
   Accelerator accelerator = Accelerator::Tcg;
   Firmware firmware = Firmware::Direct;

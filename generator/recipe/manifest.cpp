@@ -89,6 +89,10 @@ Manifest parse_manifest(const std::string& text, const std::string& where) {
     manifest.files.push_back({file.string("path"),
                               static_cast<std::uint64_t>(file.integer("size", 0, 1ll << 60)),
                               file.string("sha256"), file.string("sha1", "")});
+  if (fields.has("volumes"))
+    for (Fields& volume : fields.objects("volumes"))
+      manifest.volumes.push_back(
+          {volume.string("path"), static_cast<std::uint64_t>(volume.integer("size", 1, 1ll << 60))});
   manifest.time = fields.integer("time", 0, 1ll << 40, manifest.time);
   manifest.package_files = read_inputs(fields, "package_files");
   manifest.provision = read_inputs(fields, "provision");
@@ -125,6 +129,8 @@ std::string to_json(const Manifest& manifest) {
                 {"time", manifest.time},
                 {"packages", packages_json(manifest.packages)},
                 {"files", files_json(manifest.files)}};
+  for (const auto& volume : manifest.volumes)
+    document["volumes"].push_back({{"path", volume.path}, {"size", volume.size}, {"label", volume.label()}});
   if (!manifest.lock_digest.empty())
     document["lock_digest"] = manifest.lock_digest;
   if (!manifest.package_files.empty())

@@ -56,6 +56,7 @@ struct Manifest {
   std::vector<std::string> command;
   std::map<std::string, std::string> environment;
   std::string user;
+  std::vector<Volume> volumes;
   std::vector<Port> ports;
   HealthCheck health;
   Size size;

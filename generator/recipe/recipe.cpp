@@ -82,6 +82,8 @@ void check_base(Fields& fields, const Recipe& recipe) {
   if (file && !recipe.packages.empty())
     fields.fail("packages", "a base that is a file has the packages that it has",
                 "install them there, or leave them out");
+  if (!recipe.volumes.empty() && recipe.base == "minimal")
+    fields.fail("volumes", "the base 'minimal' cannot make file systems", "use a debian base");
   if (recipe.jar && recipe.base == "minimal")
     fields.fail("jar", "the base 'minimal' has no Java", "use a debian base");
   if (file && recipe.lock)
@@ -184,6 +186,33 @@ void read_service(Fields& fields, Recipe& recipe, const fs::path& folder) {
   }
 }
 
+/// Folders of their own, none within another, and none that the system itself starts from.
+std::vector<Volume> read_volumes(Fields& fields) {
+  static const std::regex folder("(/[A-Za-z0-9_][A-Za-z0-9._+@-]*)+");
+  static const std::regex system(
+      "/(bin|boot|dev|etc|lib|lib64|proc|root|run|sbin|sys|tmp|usr|var|var/(lib|log|tmp))|"
+      "/(boot|dev|etc|proc|run|sys|tmp|usr)/.*");
+  std::vector<Volume> volumes;
+  for (Fields& entry : fields.objects("volumes")) {
+    Volume volume{.path = entry.string("path"), .size = read_size(entry, "size")};
+    require(entry, "path", volume.path, folder, "full path of a folder",
+            "e.g. /var/lib/orders: letters, digits and . _ + @ -, no '/' at its end");
+    if (std::regex_match(volume.path, system))
+      entry.fail("path", fmt::format("'{}' is a folder of the system", volume.path),
+                 "name one of the service's own, e.g. /var/lib/orders");
+    if (volume.size < (64ull << 20))
+      entry.fail("size", "is less than 64M", "give at least 64M");
+    for (const auto& other : volumes)
+      if ((volume.path + "/").starts_with(other.path + "/") ||
+          (other.path + "/").starts_with(volume.path + "/"))
+        entry.fail("path", fmt::format("'{}' and '{}' are in one another", other.path, volume.path),
+                   "one of them is enough");
+    entry.finish();
+    volumes.push_back(volume);
+  }
+  return volumes;
+}
+
 void read_allowed_secrets(Fields& fields, Recipe& recipe) {
   recipe.allowed_secrets = fields.strings("allow_secrets");
   for (const auto& name : recipe.allowed_secrets)
@@ -266,6 +295,7 @@ Recipe parse_recipe(const std::string& text, const std::string& where, const fs:
   recipe.overlays = read_paths(fields, "overlays", folder);
   recipe.files = read_files(fields, folder);
   recipe.provision = read_scripts(fields, where, folder);
+  recipe.volumes = read_volumes(fields);
   recipe.ports = read_ports(fields);
   recipe.health = read_health(fields, recipe.ports);
   recipe.size.cpus = static_cast<int>(fields.integer("cpus", 1, 1024, 1));

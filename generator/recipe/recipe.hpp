@@ -61,6 +61,7 @@ struct Recipe {
   std::vector<std::string> packages;                 ///< distribution packages
   std::vector<std::filesystem::path> package_files;  ///< packages as files (.deb)
   std::vector<Script> provision;                     ///< run in this order
+  std::vector<Volume> volumes;
   std::vector<Port> ports;
   HealthCheck health;
   Size size;

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <map>
 
+#include "support/digest.hpp"
 #include "support/error.hpp"
 
 namespace vmimage::recipe {
@@ -40,6 +41,11 @@ std::uint64_t unit_of(const std::string& suffix) {
 }
 
 }  // namespace
+
+std::string Volume::label() const {
+  constexpr std::size_t kDigits = 12;
+  return "vol-" + support::Digest().add(path).hex().substr(0, kDigits);
+}
 
 Port parse_port(const std::string& text) {
   const auto slash = text.find('/');

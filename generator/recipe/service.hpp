@@ -47,6 +47,15 @@ struct Size {
   bool operator==(const Size&) const = default;
 };
 
+/// Data that outlives instances: a disk of its own, mounted at a folder. The label of its file system says
+/// which it is, and so does the serial number of its disk where whoever runs the instance can choose that.
+struct Volume {
+  std::string path;
+  std::uint64_t size = 0;     ///< bytes
+  std::string label() const;  ///< follows from the path; at most 16 characters, as ext4's are
+  bool operator==(const Volume&) const = default;
+};
+
 /// Ports: [“8080/tcp”]; throws on a port given twice, or a health check on a port that is not among them.
 std::vector<Port> read_ports(support::Fields& fields);
 HealthCheck read_health(support::Fields& fields, const std::vector<Port>& ports);

@@ -74,6 +74,9 @@ std::string systemd_unit(const recipe::Recipe& recipe, const std::string& progra
   std::string environment;
   for (const auto& [key, value] : recipe.environment)
     environment += fmt::format("Environment=\"{}={}\"\n", key, unit_text(value, "%"));
+  std::string writable;
+  for (const auto& volume : recipe.volumes)
+    writable += "ReadWritePaths=" + volume.path + "\n";
   const std::string capability = wants_low_port(recipe) ? "CAP_NET_BIND_SERVICE" : "";
   return fmt::format(
       R"([Unit]
@@ -123,7 +126,7 @@ RestrictSUIDSGID=yes
 SystemCallArchitectures=native
 SystemCallFilter=@system-service
 SystemCallErrorNumber=EPERM
-
+{writable}
 [Install]
 WantedBy=multi-user.target
 )",
@@ -131,7 +134,7 @@ WantedBy=multi-user.target
       fmt::arg("command", unit_command(command_line(recipe, program))), fmt::arg("user", recipe.user),
       fmt::arg("state", state_folder(recipe)), fmt::arg("directory", working_directory(recipe)),
       fmt::arg("environment", environment), fmt::arg("service", recipe.service),
-      fmt::arg("capability", capability));
+      fmt::arg("capability", capability), fmt::arg("writable", writable));
 }
 
 std::string busybox_script(const recipe::Recipe& recipe, const std::string& program) {

@@ -113,6 +113,18 @@ TEST(MachineArgv, SecretsAreFilesAndNeverWords) {
   EXPECT_TRUE(has(argv, "-global", "fw_cfg_io.x-file-slots=128"));
 }
 
+TEST(MachineArgv, AVolumeIsADiskWithItsLabelAsSerialNumber) {
+  Machine machine = example();
+  machine.bus = DiskBus::Nvme;
+  machine.data_disks = {{"/srv/a,b.qcow2", "vol-0123456789ab"}, {"/srv/c.qcow2", "vol-cdef01234567"}};
+  const Words argv = qemu_argv(machine);
+  EXPECT_TRUE(has(argv, "-blockdev",
+                  "driver=qcow2,node-name=volume0,discard=unmap,file.driver=file,file.locking=on,"
+                  "file.filename=/srv/a,,b.qcow2"));
+  EXPECT_TRUE(has(argv, "-device", "virtio-blk-pci,drive=volume0,serial=vol-0123456789ab"));
+  EXPECT_TRUE(has(argv, "-device", "virtio-blk-pci,drive=volume1,serial=vol-cdef01234567"));
+}
+
 TEST(MachineArgv, UncompressedKernelWhereItHasRoom) {
   Machine machine = example();
   machine.kernel->plain = "/cache/plain-kernel";

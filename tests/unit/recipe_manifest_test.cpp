@@ -33,6 +33,7 @@ Manifest sample() {
   manifest.files = {{"/usr/bin/orders", 12345, "dd", "ee"}, {"/var/lib/orders", 0, ""}};
   manifest.time = 1700000000;
   manifest.package_files = {{"orders.deb", "ee"}};
+  manifest.volumes = {{"/var/lib/orders", 10ull << 30}};
   manifest.provision = {{"set-up.sh", "ff"}, {"more.sh", "00"}};
   return manifest;
 }
@@ -46,6 +47,8 @@ TEST(Manifest, IsReadAsItWasWritten) {
   EXPECT_EQ(before.ports, after.ports);
   EXPECT_EQ(before.health, after.health);
   EXPECT_EQ(before.size, after.size);
+  EXPECT_EQ(before.volumes, after.volumes);
+  EXPECT_EQ(before.volumes[0].label(), json::parse(to_json(after)).at("volumes").at(0).at("label"));
   EXPECT_EQ(before.disk, after.disk);
   EXPECT_EQ(before.boot.command_line, after.boot.command_line);
   ASSERT_EQ(1u, after.packages.size());

@@ -1,0 +1,1 @@
+vm_image(vm TARGET orders VOLUME data 1G)
