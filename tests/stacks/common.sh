@@ -19,6 +19,8 @@ needs() {  # <program>...
 
 use_project() {  # <folder>, from the top of the sources
   cp -r "$(dirname "${BASH_SOURCE[0]}")/../../$1" "$project"
+  # Whatever else this machine does meanwhile.
+  sed -i 's/^\(vm_add_boot_test(.* IMAGE [a-z-]*\)$/\1 TIMEOUT 600/' "$project/CMakeLists.txt"
   cmake --install "$VMIMAGE_BUILD/cmake" --prefix "$work/prefix" >"$work/install.log"
   mkdir "$work/prefix/bin"
   ln -s "$VMIMAGE" "$work/prefix/bin/vmimage"
