@@ -133,11 +133,14 @@ const std::vector<std::string> kMaskedGenerators{
 
 const Enabled kSshKeys{"vmimage-ssh-keys.service", "ssh.service"};
 const Enabled kDevices{"vmimage-devices.service", "multi-user.target"};
+const Enabled kIdentity{"vmimage-identity.service", "multi-user.target"};
 
 std::vector<GuestFile> guest_files() {
   std::vector<GuestFile> files = settings_files();
   files.push_back(network_file());
   files.push_back({"debian-devices.service", "/usr/lib/systemd/system/vmimage-devices.service", 0644});
+  files.push_back({"identity", "/usr/lib/vmimage/identity", 0755});
+  files.push_back({"debian-identity.service", "/usr/lib/systemd/system/vmimage-identity.service", 0644});
   files.push_back({"debian-ssh-keys.service", "/usr/lib/systemd/system/vmimage-ssh-keys.service", 0644});
   files.push_back({"debian-tmpfiles.service", "/etc/systemd/system/systemd-tmpfiles-setup.service", 0644});
   files.push_back(
@@ -146,11 +149,13 @@ std::vector<GuestFile> guest_files() {
 }
 
 std::vector<Enabled> enabled_units() {
-  return {network_unit(), resolved_unit(), kDevices, kSshKeys, settings_unit()};
+  return {network_unit(), resolved_unit(), kDevices, kIdentity, kSshKeys, settings_unit()};
 }
 
-// What packages bring although it says nothing; without it the unit that reads it is not started.
-const std::vector<std::string> kRemoved{"/etc/modules-load.d/modules.conf"};
+// What packages bring although it says nothing: without the first the unit that reads it is not started; the
+// second is a copy of the resolv.conf of the machine that the base was made on.
+const std::vector<std::string> kRemoved{"/etc/modules-load.d/modules.conf",
+                                        "/etc/.resolv.conf.systemd-resolved.bak"};
 
 const std::vector<std::pair<std::string, std::string>> kTexts{
     {"/etc/fstab", ""},  // the kernel mounts the root file system; there is no other

@@ -1,5 +1,5 @@
-# Turns the files of a folder, and a program, into a C++ source that holds them:
-# cmake -DFOLDER=… -DPROGRAM=… -DOUTPUT=… -P embed.cmake
+# Turns the files of a folder, and programs, into a C++ source that holds them:
+# cmake -DFOLDER=… -DPROGRAMS=a,b -DOUTPUT=… -P embed.cmake
 file(GLOB names RELATIVE "${FOLDER}" "${FOLDER}/*")
 list(SORT names)
 set(entries "")
@@ -7,25 +7,33 @@ foreach(name IN LISTS names)
   file(READ "${FOLDER}/${name}" content)
   string(APPEND entries "      {\"${name}\", R\"vmimage(${content})vmimage\"},\n")
 endforeach()
-get_filename_component(program "${PROGRAM}" NAME)
+string(REPLACE "," ";" PROGRAMS "${PROGRAMS}")
+set(sections "")
+set(symbols "")
+foreach(file IN LISTS PROGRAMS)
+  get_filename_component(program "${file}" NAME)
+  string(APPEND sections "
+    \"vmimage_guest_${program}: .incbin \\\"${file}\\\"\\n\"
+    \"vmimage_guest_${program}_end:\\n\"")
+  string(APPEND symbols "
+extern const char ${program}[] asm(\"vmimage_guest_${program}\");
+extern const char ${program}_end[] asm(\"vmimage_guest_${program}_end\");")
+  string(APPEND entries
+    "      {\"${program}\", std::string_view(${program}, static_cast<std::size_t>(${program}_end - ${program}))},\n")
+endforeach()
 file(WRITE "${OUTPUT}" "// Made from ${FOLDER} by embed.cmake.
 #include <map>
 
 #include \"guest/guest.hpp\"
 
-asm(\".section .rodata\\n\"
-    \"vmimage_guest_program: .incbin \\\"${PROGRAM}\\\"\\n\"
-    \"vmimage_guest_program_end:\\n\"
-    \".previous\\n\");
-extern const char first[] asm(\"vmimage_guest_program\");
-extern const char last[] asm(\"vmimage_guest_program_end\");
+asm(\".section .rodata\\n\"${sections}
+    \".previous\\n\");${symbols}
 
 namespace vmimage::guest {
 
 std::string_view file(const std::string& name) {
   static const std::map<std::string, std::string_view> files{
-${entries}      {\"${program}\", std::string_view(first, static_cast<std::size_t>(last - first))},
-  };
+${entries}  };
   return files.at(name);
 }
 

@@ -12,6 +12,10 @@ namespace {
 
 using Argv = std::vector<std::string>;
 
+std::uint64_t mebibytes(std::uint64_t bytes) {
+  return (bytes + (1 << 20) - 1) >> 20;
+}
+
 /// A value inside an option list: QEMU ends it at a comma, and reads two of them as one.
 std::string value(const std::string& text) {
   std::string escaped;
@@ -109,6 +113,17 @@ void add_network(Argv& argv, const Machine& machine) {
           (machine.mac_address.empty() ? "" : ",mac=" + value(machine.mac_address)));
 }
 
+void add_memory_file(Argv& argv, const Machine& machine) {
+  if (!machine.memory_file)
+    return;
+  const bool shared = machine.memory_file->kind == MemoryFile::Kind::Shared;
+  add(argv, "-object",
+      fmt::format("memory-backend-file,id=memory,size={}M,share={},mem-path={}",
+                  mebibytes(machine.size.memory), shared ? "on" : "off",
+                  value(machine.memory_file->path.string())));
+  add(argv, "-machine", "memory-backend=memory");
+}
+
 void add_settings(Argv& argv, const Machine& machine) {
   if (!machine.name.empty())
     add(argv, "-fw_cfg", "name=opt/vmimage/hostname,string=" + value(machine.name));
@@ -128,6 +143,11 @@ void add_console(Argv& argv, const Machine& machine) {
           : fmt::format("socket,id=serial,server=on,wait=off,path={},logappend=on,logfile={}",
                         value(machine.serial_socket.string()), value(machine.serial_log.string())));
   add(argv, "-serial", "chardev:serial");
+  if (!machine.guest_line.empty()) {
+    add(argv, "-chardev",
+        fmt::format("socket,id=guest,server=on,wait=off,path={}", value(machine.guest_line.string())));
+    add(argv, "-serial", "chardev:guest");
+  }
   if (!machine.qmp_socket.empty())
     add(argv, "-qmp", fmt::format("unix:{},server=on,wait=off", value(machine.qmp_socket.string())));
 }
@@ -195,7 +215,7 @@ std::vector<std::string> processor_argv(const Machine& machine) {
   // by byte.
   add(argv, "-cpu", kvm ? "host" : "max,la57=off,erms=off,fsrm=off");
   add(argv, "-smp", std::to_string(machine.size.cpus));
-  add(argv, "-m", fmt::format("{}M", (machine.size.memory + (1 << 20) - 1) >> 20));
+  add(argv, "-m", fmt::format("{}M", mebibytes(machine.size.memory)));
   return argv;
 }
 
@@ -205,6 +225,7 @@ std::vector<std::string> qemu_argv(const Machine& machine) {
   add(argv, "-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny");
   for (const auto& word : processor_argv(machine))
     argv.push_back(word);
+  add_memory_file(argv, machine);
   add_firmware(argv, machine);
   add_disk(argv, machine);
   add_data_disks(argv, machine);
@@ -214,6 +235,8 @@ std::vector<std::string> qemu_argv(const Machine& machine) {
   add(argv, "-device", "pvpanic-pci");  // a kernel that panics says so
   add_settings(argv, machine);
   add_console(argv, machine);
+  if (machine.waits)
+    add(argv, "-incoming", "defer");
   return argv;
 }
 

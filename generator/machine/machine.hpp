@@ -50,6 +50,14 @@ struct DataDisk {
   std::string serial;
 };
 
+/// Memory that is a file: shared, so that the file has what the guest has; or private, so that the guest
+/// starts with what the file has, and keeps what it changes to itself.
+struct MemoryFile {
+  enum class Kind { Shared, Private };
+  std::filesystem::path path;
+  Kind kind = Kind::Shared;
+};
+
 struct Machine {
   std::string name;            ///< shown in the process list; also the guest's host name setting
   std::filesystem::path disk;  ///< a qcow2 overlay: this file is written
@@ -71,6 +79,9 @@ struct Machine {
   /// Files whose contents are the service's secrets, by name (fw_cfg opt/vmimage/secret/<name>). QEMU reads
   /// them once.
   std::map<std::string, std::filesystem::path> secrets;
+  std::optional<MemoryFile> memory_file;
+  std::filesystem::path guest_line;  ///< socket for the guest's second serial port; empty: it has none
+  bool waits = false;                ///< for the state of another machine (QMP "migrate-incoming")
   std::vector<Forward> forwards;
   bool ipv6 = false;        ///< its user network has IPv6, too
   std::string mac_address;  ///< empty: QEMU's default

@@ -156,20 +156,43 @@ json Qmp::read_reply(const std::string& what, Clock::time_point until) {
   }
 }
 
-json Qmp::execute(const std::string& command, const json& arguments, std::chrono::milliseconds deadline) {
-  json request{{"execute", command}};
-  if (!arguments.empty())
-    request["arguments"] = arguments;
-  const std::string line = request.dump() + "\n";
+/// With the first byte of the line goes `fd`, unless it is -1: unix(7), SCM_RIGHTS.
+void Qmp::send(const std::string& line, int fd) {
   for (std::size_t sent = 0; sent < line.size();) {
-    const auto count = ::send(fd_, line.data() + sent, line.size() - sent, MSG_NOSIGNAL);
+    iovec part{const_cast<char*>(line.data()) + sent, line.size() - sent};
+    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof fd)> control{};
+    msghdr message{};
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    if (fd >= 0 && sent == 0) {
+      message.msg_control = control.data();
+      message.msg_controllen = control.size();
+      cmsghdr* const rights = CMSG_FIRSTHDR(&message);
+      rights->cmsg_level = SOL_SOCKET;
+      rights->cmsg_type = SCM_RIGHTS;
+      rights->cmsg_len = CMSG_LEN(sizeof fd);
+      std::memcpy(CMSG_DATA(rights), &fd, sizeof fd);
+    }
+    const auto count = ::sendmsg(fd_, &message, MSG_NOSIGNAL);
     if (count < 0 && errno == EINTR)
       continue;
     if (count < 0)
       throw failure("failed to talk to QEMU: it has ended");
     sent += static_cast<std::size_t>(count);
   }
+}
+
+json Qmp::execute(const std::string& command, const json& arguments, std::chrono::milliseconds deadline) {
+  json request{{"execute", command}};
+  if (!arguments.empty())
+    request["arguments"] = arguments;
+  send(request.dump() + "\n");
   return read_reply(command, Clock::now() + deadline);
+}
+
+void Qmp::pass(const std::string& name, int fd) {
+  send(json{{"execute", "getfd"}, {"arguments", {{"fdname", name}}}}.dump() + "\n", fd);
+  read_reply("getfd", Clock::now() + std::chrono::seconds(5));
 }
 
 std::vector<json> Qmp::take_events() {

@@ -25,6 +25,9 @@ class Qmp {
   support::json execute(const std::string& command, const support::json& arguments = support::json::object(),
                         std::chrono::milliseconds deadline = std::chrono::seconds(5));
 
+  /// Gives QEMU an open file, which later commands know by this name ("getfd"). Throws Error{Failure}.
+  void pass(const std::string& name, int fd);
+
   /// The events that came since the last call, oldest first; does not wait. QEMU having gone is no error
   /// here.
   std::vector<support::json> take_events();
@@ -32,6 +35,7 @@ class Qmp {
  private:
   using Clock = std::chrono::steady_clock;
   std::optional<support::json> read_message(Clock::time_point until);  ///< nothing: time passed
+  void send(const std::string& line, int fd = -1);
   support::json read_reply(const std::string& what, Clock::time_point until);
 
   int fd_ = -1;

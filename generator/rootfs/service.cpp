@@ -70,6 +70,8 @@ std::string working_directory(const recipe::Recipe& recipe) {
   return recipe.working_directory.value_or(state_folder(recipe));
 }
 
+// Without ProtectHostname=: it would get a UTS namespace, and keep the host name that it had at its start; an
+// instance that is resumed from a snapshot gets its own later.
 std::string systemd_unit(const recipe::Recipe& recipe, const std::string& program) {
   std::string environment;
   for (const auto& [key, value] : recipe.environment)
@@ -112,7 +114,6 @@ PrivateTmp=yes
 ProtectClock=yes
 ProtectControlGroups=yes
 ProtectHome=yes
-ProtectHostname=yes
 ProtectKernelLogs=yes
 ProtectKernelModules=yes
 ProtectKernelTunables=yes

@@ -282,5 +282,33 @@ TEST(MachineNames, SerialLogsOfSeveral) {
   EXPECT_EQ(numbered("", 1, 2), "");
 }
 
+TEST(MachineArgv, MemoryAsAFile) {
+  Machine machine = example();
+  EXPECT_FALSE(has(qemu_argv(machine), "-machine", "memory-backend=memory"));
+  machine.memory_file = {"/run/a,b/memory", MemoryFile::Kind::Shared};
+  EXPECT_TRUE(has(qemu_argv(machine), "-machine", "memory-backend=memory"));
+  EXPECT_TRUE(has(qemu_argv(machine), "-object",
+                  "memory-backend-file,id=memory,size=256M,share=on,mem-path=/run/a,,b/memory"));
+  machine.memory_file->kind = MemoryFile::Kind::Private;
+  EXPECT_TRUE(has(qemu_argv(machine), "-object",
+                  "memory-backend-file,id=memory,size=256M,share=off,mem-path=/run/a,,b/memory"));
+}
+
+TEST(MachineArgv, WaitsForAnothersState) {
+  Machine machine = example();
+  EXPECT_TRUE(values(qemu_argv(machine), "-incoming").empty());
+  machine.waits = true;
+  EXPECT_EQ(values(qemu_argv(machine), "-incoming"), Words{"defer"});
+}
+
+TEST(MachineArgv, TheGuestLineIsItsSecondSerialPort) {
+  Machine machine = example();
+  EXPECT_EQ(values(qemu_argv(machine), "-serial"), Words{"chardev:serial"});
+  machine.guest_line = "/run/orders/guest";
+  EXPECT_EQ(values(qemu_argv(machine), "-serial"), (Words{"chardev:serial", "chardev:guest"}));
+  EXPECT_TRUE(
+      has(qemu_argv(machine), "-chardev", "socket,id=guest,server=on,wait=off,path=/run/orders/guest"));
+}
+
 }  // namespace
 }  // namespace vmimage::machine

@@ -1,17 +1,15 @@
 // Makes the root as large as the disk that it finds itself on: the initrd runs it, and only when there is
-// room behind the root partition. It has no library at all, so that it is small and the same bytes for every
-// distribution.
+// room behind the root partition.
 //   grow partition DISK NUMBER     moves the end of the last partition, and the table's copy, to the end of
 //   the disk grow filesystem FOLDER DEVICE  makes the mounted ext4 as large as its device
 // On-disk form: UEFI Specification 2.10, 5.3 (GUID Partition Table).
 
-#include <asm/ioctl.h>
-#include <asm/unistd.h>
 #include <linux/blkpg.h>
 #include <linux/fs.h>
 
-using Word = unsigned long;
-using Byte = unsigned char;
+#include "freestanding.hpp"
+
+using namespace freestanding;
 
 namespace {
 
@@ -20,42 +18,11 @@ constexpr Word kSector = 512, kAlignment = 2048, kEntrySize = 128, kEntries = 12
 constexpr Word kTable = kEntrySize * kEntries / kSector;
 constexpr Word kResizeExt4 = _IOW('f', 16, __u64);  // EXT4_IOC_RESIZE_FS
 
-long call(long number, long a = 0, long b = 0, long c = 0, long d = 0) {
-  long result;
-  register long fourth asm("r10") = d;
-  asm volatile("syscall"
-               : "=a"(result)
-               : "a"(number), "D"(a), "S"(b), "d"(c), "r"(fourth)
-               : "rcx", "r11", "memory");
-  return result;
-}
-
-[[noreturn]] void end(long status) {
-  for (;;)
-    call(__NR_exit, status);
-}
-
 [[noreturn]] void fail(const char* what) {
-  Word length = 0;
-  while (what[length])
-    ++length;
-  call(__NR_write, 2, reinterpret_cast<long>("grow: "), 6);
-  call(__NR_write, 2, reinterpret_cast<long>(what), static_cast<long>(length));
-  call(__NR_write, 2, reinterpret_cast<long>("\n"), 1);
+  write_text(2, "grow: ");
+  write_text(2, what);
+  write_text(2, "\n");
   end(1);
-}
-
-bool same(const char* a, const char* b) {
-  while (*a && *a == *b)
-    ++a, ++b;
-  return *a == *b;
-}
-
-Word number(const char* text) {
-  Word value = 0;
-  for (; *text >= '0' && *text <= '9'; ++text)
-    value = value * 10 + static_cast<Word>(*text - '0');
-  return value;
 }
 
 Word get(const Byte* bytes, int count) {
@@ -81,7 +48,7 @@ Word crc32(const Byte* bytes, Word size) {
 }
 
 long open_file(const char* path, long mode) {
-  const long fd = call(__NR_open, reinterpret_cast<long>(path), mode);
+  const long fd = call(__NR_open, address(path), mode);
   if (fd < 0)
     fail("a device or folder cannot be opened");
   return fd;
@@ -187,18 +154,6 @@ void grow_filesystem(const char* folder, const char* device) {
 
 }  // namespace
 
-// What compilers put in where they see a loop that does the same.
-extern "C" void* memset(void* to, int value, Word size) {
-  for (Word i = 0; i < size; ++i)
-    static_cast<volatile Byte*>(to)[i] = static_cast<Byte>(value);
-  return to;
-}
-extern "C" void* memcpy(void* to, const void* from, Word size) {
-  for (Word i = 0; i < size; ++i)
-    static_cast<volatile Byte*>(to)[i] = static_cast<const Byte*>(from)[i];
-  return to;
-}
-
 extern "C" [[noreturn]] void start(const Word* stack) {
   const char* const* argv = reinterpret_cast<const char* const*>(stack + 1);
   if (stack[0] != 4)
@@ -211,6 +166,3 @@ extern "C" [[noreturn]] void start(const Word* stack) {
     fail("usage: grow partition DISK NUMBER | grow filesystem FOLDER DEVICE");
   end(0);
 }
-
-// The kernel gives arguments on the stack (System V ABI, AMD64, 3.4.1).
-asm(".globl _start\n_start:\n  xor %ebp, %ebp\n  mov %rsp, %rdi\n  and $-16, %rsp\n  call start\n");

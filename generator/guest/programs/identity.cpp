@@ -1,0 +1,198 @@
+// Makes a guest that has been resumed from a snapshot an instance of its own, before it gets its first
+// request. It waits on the second serial port for lines, and answers each with one:
+//   hello                                             "ready", or "never: <why>" when a snapshot of this
+//                                                     guest must not be used
+//   identity HOST MAC SECONDS NANOSECONDS SEED        "done", or "failed: <what>"
+// MAC: 12 hexadecimal digits; the time is UTC's since the epoch; SEED: 64 hexadecimal digits of randomness.
+// Without such a port it ends at once.
+
+#include <asm/ioctls.h>
+#include <asm/termbits.h>
+#include <linux/fcntl.h>
+#include <linux/if.h>
+#include <linux/if_arp.h>
+#include <linux/random.h>
+#include <linux/sockios.h>
+#include <linux/time_types.h>
+
+#include "freestanding.hpp"
+
+using namespace freestanding;
+
+namespace {
+
+constexpr const char* kPort = "/dev/ttyS1";
+constexpr const char* kMachineId = "/etc/machine-id";
+constexpr const char* kSshKey = "/etc/ssh/ssh_host_ed25519_key";  // of debian-ssh-keys.service
+constexpr long kRealtime = 0;                                     // CLOCK_REALTIME
+constexpr long kInet = 2, kDatagram = 2;                          // AF_INET, SOCK_DGRAM
+constexpr int kInterfaces = 16;                                   // among them the Ethernet card is found
+constexpr Word kSeed = 32, kMac = 6, kId = 16;
+
+struct Identity {
+  const char* host;
+  Byte mac[kMac];
+  __kernel_timespec time;
+  Byte seed[kSeed];
+};
+
+/// Takes "0123…" apart; false: it is no such text of this length.
+bool parse_hex(const char* text, Byte* bytes, Word count) {
+  for (Word i = 0; i < 2 * count; ++i) {
+    const char c = text[i];
+    const int digit = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+    if (digit < 0)
+      return false;
+    bytes[i / 2] = static_cast<Byte>(i % 2 == 0 ? digit << 4 : bytes[i / 2] | digit);
+  }
+  return text[2 * count] == 0;
+}
+
+/// Whole lines, without echo, as they are.
+bool set_up(long port) {
+  termios settings{};
+  if (call(__NR_ioctl, port, TCGETS, address(&settings)) < 0)
+    return false;
+  settings.c_iflag = IGNBRK;
+  settings.c_oflag = 0;
+  settings.c_lflag = ICANON;
+  settings.c_cflag = B115200 | CS8 | CREAD | CLOCAL;
+  return call(__NR_ioctl, port, TCSETS, address(&settings)) == 0;
+}
+
+bool set_clock(const Identity& identity) {
+  return call(__NR_clock_settime, kRealtime, address(&identity.time)) == 0;
+}
+
+/// What the generators of two instances have in common is worth nothing from here on.
+bool add_entropy(const Identity& identity) {
+  struct {
+    int bits = kSeed * 8;
+    int size = kSeed;
+    Byte bytes[kSeed];
+  } pool;  // rand_pool_info of random(4)
+  memcpy(pool.bytes, identity.seed, kSeed);
+  const long random = call(__NR_open, address("/dev/urandom"), O_WRONLY | O_CLOEXEC);
+  const bool done = random >= 0 && call(__NR_ioctl, random, RNDADDENTROPY, address(&pool)) == 0 &&
+                    call(__NR_ioctl, random, RNDRESEEDCRNG) == 0;
+  call(__NR_close, random);
+  return done;
+}
+
+bool set_host_name(const Identity& identity) {
+  return call(__NR_sethostname, address(identity.host), static_cast<long>(length(identity.host))) == 0;
+}
+
+/// Of the first Ethernet card; netdevice(7).
+bool set_mac(const Identity& identity) {
+  const long socket = call(__NR_socket, kInet, kDatagram);
+  bool done = false;
+  for (int index = 1; index < kInterfaces && !done; ++index) {
+    ifreq request{};
+    request.ifr_ifindex = index;
+    if (call(__NR_ioctl, socket, SIOCGIFNAME, address(&request)) < 0 ||
+        call(__NR_ioctl, socket, SIOCGIFHWADDR, address(&request)) < 0 ||
+        request.ifr_hwaddr.sa_family != ARPHRD_ETHER)
+      continue;
+    memcpy(request.ifr_hwaddr.sa_data, identity.mac, kMac);
+    done = call(__NR_ioctl, socket, SIOCSIFHWADDR, address(&request)) == 0;
+  }
+  call(__NR_close, socket);
+  return done;
+}
+
+/// machine-id(5). In place: whoever opens it finds the old one or the new one.
+bool set_machine_id() {
+  Byte id[kId];
+  if (call(__NR_getrandom, address(id), kId, 0) != static_cast<long>(kId))
+    return false;
+  id[6] = static_cast<Byte>((id[6] & 0x0f) | 0x40);  // as systemd's are: a UUID of version 4
+  id[8] = static_cast<Byte>((id[8] & 0x3f) | 0x80);
+  char text[2 * kId + 1];
+  for (Word i = 0; i < 2 * kId; ++i)
+    text[i] = "0123456789abcdef"[i % 2 == 0 ? id[i / 2] >> 4 : id[i / 2] & 15];
+  text[2 * kId] = '\n';
+  const long file = call(__NR_open, address(kMachineId), O_WRONLY | O_CLOEXEC);
+  if (file == -2)  // ENOENT: nobody here has one
+    return true;
+  const bool done = call(__NR_write, file, address(text), sizeof text) == static_cast<long>(sizeof text);
+  call(__NR_close, file);
+  return done;
+}
+
+const char* take_on(const Identity& identity) {
+  if (!set_clock(identity))
+    return "failed: the clock\n";
+  if (!add_entropy(identity))
+    return "failed: the entropy\n";
+  if (!set_host_name(identity))
+    return "failed: the host name\n";
+  if (!set_mac(identity))
+    return "failed: the network card's address\n";
+  if (!set_machine_id())
+    return "failed: the machine's id\n";
+  return "done\n";
+}
+
+/// From now on the kernel tells the network when the card gets another address (ip-sysctl, "arp_notify").
+bool announce_mac() {
+  const long file = call(__NR_open, address("/proc/sys/net/ipv4/conf/all/arp_notify"), O_WRONLY | O_CLOEXEC);
+  const bool done = call(__NR_write, file, address("1"), 1) == 1;
+  call(__NR_close, file);
+  return done;
+}
+
+const char* prepare() {
+  if (call(__NR_access, address(kSshKey), 0) == 0)
+    return "never: its SSH host keys would be those of all instances\n";
+  return announce_mac() ? "ready\n" : "never: its kernel does not announce another network address\n";
+}
+
+/// Cuts a line into words; returns how many there are.
+Word split(char* line, char** words, Word most) {
+  Word count = 0;
+  while (*line && count < most) {
+    words[count++] = line;
+    while (*line && *line != ' ')
+      ++line;
+    if (*line)
+      *line++ = 0;
+  }
+  return count;
+}
+
+const char* answer(char* line) {
+  constexpr Word kWords = 6;
+  char* words[kWords];
+  const Word count = split(line, words, kWords);
+  if (count == 1 && same(words[0], "hello"))
+    return prepare();
+  Identity identity{};
+  if (count != kWords || !same(words[0], "identity") || !parse_hex(words[2], identity.mac, kMac) ||
+      !parse_hex(words[5], identity.seed, kSeed))
+    return "failed: no such order\n";
+  identity.host = words[1];
+  identity.time = {static_cast<long long>(number(words[3])), static_cast<long long>(number(words[4]))};
+  return take_on(identity);
+}
+
+}  // namespace
+
+extern "C" [[noreturn]] void start(const Word*) {
+  static char line[512];
+  const long port = call(__NR_open, address(kPort), O_RDWR | O_NOCTTY | O_CLOEXEC);
+  if (port < 0 || !set_up(port))
+    end(0);
+  for (;;) {
+    long size = call(__NR_read, port, address(line), sizeof line - 1);
+    if (size == -4)  // EINTR
+      continue;
+    if (size <= 0)
+      end(0);
+    while (size > 0 && line[size - 1] == '\n')
+      --size;
+    line[size] = 0;
+    if (size > 0)
+      write_text(port, answer(line));
+  }
+}
