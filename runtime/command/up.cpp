@@ -30,6 +30,7 @@ struct Options {
   std::optional<int> port;
   std::optional<int> cpus;
   std::string memory;
+  std::optional<bool> warm;
   bool overcommit = false;
   bool host_loopback = false;
   bool ipv6 = false;
@@ -76,6 +77,7 @@ void overlay(fleet::Spec& spec, const Options& options) {
     spec.memory = recipe::parse_size(options.memory);
   spec.network.host_loopback |= options.host_loopback;
   spec.network.ipv6 |= options.ipv6;
+  spec.warm = options.warm.value_or(spec.warm);
   spec.overcommit |= options.overcommit;
   if (!options.driver.empty())
     spec.driver = options.driver;
@@ -149,6 +151,12 @@ void add_up(CLI::App& app) {
       ->check(CLI::Range(1, 1024));
   command->add_option("--memory", options->memory, "Memory of an instance (default: what the image asks for)")
       ->type_name("SIZE");
+  command->add_flag_callback(
+      "--cold", [options] { options->warm = false; },
+      "Every instance boots, instead of being resumed from a snapshot of one that is healthy");
+  command->add_flag_callback(
+      "--warm", [options] { options->warm = true; },
+      "Instances are resumed from such a snapshot (the default)");
   command->add_flag("--overcommit", options->overcommit,
                     "Even if the instances together ask for more memory than this machine has");
   command->add_flag("--host-loopback", options->host_loopback,

@@ -26,7 +26,8 @@ struct Launch {
   std::map<std::string, std::string> environment;
   std::filesystem::path secrets;  ///< folder of files, one for each secret; empty: there are none
   bool host_loopback =
-      false;  ///< it may reach services on the loopback network of the machine that it runs on
+      false;         ///< it may reach services on the loopback network of the machine that it runs on
+  bool warm = true;  ///< it may be resumed from a snapshot of a healthy one, where the driver can
   std::filesystem::path folder;  ///< its own: made and removed by the driver
   std::filesystem::path socket;  ///< place for its control socket
   std::filesystem::path log;     ///< its serial console; outlives it
@@ -37,6 +38,7 @@ struct Running {
   pid_t pid = 0;
   std::uint64_t start_time = 0;                  ///< tells a process from a later one with the same pid
   std::map<std::uint16_t, std::uint16_t> ports;  ///< guest's TCP port → port on 127.0.0.1
+  std::string start = {};                        ///< "warm", or "cold: <why>"; empty: not known
   bool operator==(const Running&) const = default;
 };
 

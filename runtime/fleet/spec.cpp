@@ -53,6 +53,13 @@ std::map<std::string, fs::path> read_secrets(Fields fields, const json& names, c
   return secrets;
 }
 
+bool read_start(Fields& fields) {
+  const std::string start = fields.string("start", "warm");
+  if (start != "warm" && start != "cold")
+    fields.fail("start", fmt::format("'{}' is no way to start", start), "known are warm and cold");
+  return start == "warm";
+}
+
 Network read_network(Fields fields) {
   Network network{.host_loopback = fields.boolean("host_loopback", false),
                   .ipv6 = fields.boolean("ipv6", false)};
@@ -89,6 +96,7 @@ Spec parse_spec(const std::string& text, const std::string& where, const fs::pat
     spec.memory = read_memory(fields);
   if (fields.has("network"))
     spec.network = read_network(fields.object("network"));
+  spec.warm = read_start(fields);
   spec.overcommit = fields.boolean("overcommit", false);
   spec.driver = fields.string("driver", spec.driver);
   if (spec.driver != "local")
@@ -108,6 +116,7 @@ std::string to_json(const Spec& spec) {
                 {"image", spec.image.string()},
                 {"count", spec.count},
                 {"environment", spec.environment},
+                {"start", spec.warm ? "warm" : "cold"},
                 {"overcommit", spec.overcommit},
                 {"network", {{"host_loopback", spec.network.host_loopback}, {"ipv6", spec.network.ipv6}}},
                 {"driver", spec.driver},

@@ -61,7 +61,8 @@ json instance_json(const InstanceStatus& one) {
           {"cpu_share", rounded(one.rate.cpu)},
           {"connections", one.rate.connections},
           {"requests_total", one.rate.requests_total},
-          {"errors_total", one.rate.errors_total}};
+          {"errors_total", one.rate.errors_total},
+          {"start", one.start}};
 }
 
 InstanceStatus parse_instance(const json& document) {
@@ -84,6 +85,7 @@ InstanceStatus parse_instance(const json& document) {
               .connections = document.value("connections", 0u),
               .requests_total = document.value("requests_total", std::uint64_t{0}),
               .errors_total = document.value("errors_total", std::uint64_t{0})};
+  one.start = document.value("start", "");
   return one;
 }
 

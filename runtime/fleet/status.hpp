@@ -24,6 +24,7 @@ struct InstanceStatus {
   std::uint64_t memory = 0;     ///< bytes of the host's memory in use
   double cpu_seconds = 0;
   std::string confinement = {};  ///< what keeps its machine from the rest of the host
+  std::string start = {};        ///< "warm", or "cold: <why>"; empty: not known
   std::string limits = {};       ///< what holds its machine to its size
   Rate rate = {};
 };

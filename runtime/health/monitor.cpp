@@ -63,7 +63,7 @@ void Monitor::watch(const std::string& id, const Target& target) {
   if (watchers_.contains(id))
     return;
   auto watcher = std::make_unique<Watcher>();
-  watcher->thread = std::thread([target, self = watcher.get()] { run(*self, target); });
+  watcher->thread = std::thread([this, target, self = watcher.get()] { run(*self, target); });
   watchers_[id] = std::move(watcher);
 }
 
@@ -89,7 +89,7 @@ Verdict Monitor::verdict(const std::string& id) {
   return found->second->verdict;
 }
 
-void Monitor::run(Watcher& watcher, const Target& target) {
+void Monitor::run(Watcher& watcher, const Target& target) const {
   std::unique_lock lock(watcher.mutex);
   bool starting = true;
   while (!watcher.stop) {
@@ -100,8 +100,11 @@ void Monitor::run(Watcher& watcher, const Target& target) {
       cause = halt->cause;
     lock.lock();
     watcher.verdict.lost = halt && halt->final;
+    const bool news = watcher.verdict.healthy != !cause;
     note(watcher.verdict, cause);
     starting = starting && cause;
+    if (news)
+      changed_();
     watcher.changed.wait_for(lock, starting ? kWhileStarting : target.interval, [&] { return watcher.stop; });
   }
   watcher.ended = true;

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <condition_variable>
+#include <functional>
 #include <list>
 #include <map>
 #include <memory>
@@ -48,6 +49,8 @@ class Checks {
 
 class Monitor : public Checks {
  public:
+  /// `changed` is called from another thread when an instance has become healthy, or is no longer.
+  explicit Monitor(std::function<void()> changed) : changed_(std::move(changed)) {}
   ~Monitor() override;
   void watch(const std::string& id, const Target& target) override;
   void forget(const std::string& id) override;
@@ -63,9 +66,10 @@ class Monitor : public Checks {
     Verdict verdict;
     std::thread thread;
   };
-  static void run(Watcher& watcher, const Target& target);
+  void run(Watcher& watcher, const Target& target) const;
   void reap();
 
+  std::function<void()> changed_;
   std::map<std::string, std::unique_ptr<Watcher>> watchers_;
   std::list<std::unique_ptr<Watcher>> leaving_;
 };

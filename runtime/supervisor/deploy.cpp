@@ -305,6 +305,7 @@ fleet::Status Engine::status() {
       one.confinement = look.confinement;
       one.limits = look.limits;
       one.rate = history_.rate(record.id);
+      one.start = look.running.start;
       const auto port = look.running.ports.find(main_port(*manifest_of(record.digest)));
       if (port != look.running.ports.end())
         one.address = fmt::format("127.0.0.1:{}", port->second);

@@ -301,6 +301,7 @@ driver::Launch Engine::launch_of(const Record& record) {
           .environment = made_by.spec.environment,
           .secrets = made_by.secrets.empty() ? fs::path() : place_.secrets(made_by.secrets),
           .host_loopback = made_by.spec.network.host_loopback,
+          .warm = made_by.spec.warm,
           .folder = place_.instance(record.id),
           .socket = place_.monitor(record.id),
           .log = place_.log(record.id)};

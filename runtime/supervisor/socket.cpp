@@ -116,9 +116,13 @@ Server::~Server() {
   ::close(fd_);
 }
 
-void Server::serve(milliseconds wait, const std::function<std::string(const std::string&)>& answer) {
-  std::array<pollfd, 2> polls{pollfd{fd_, POLLIN, 0}, pollfd{support::interrupt_fd(), POLLIN, 0}};
-  if (::poll(polls.data(), polls.size(), static_cast<int>(wait.count())) <= 0 || !polls[0].revents)
+void Server::serve(milliseconds wait, const Wake& wake,
+                   const std::function<std::string(const std::string&)>& answer) {
+  std::array<pollfd, 3> polls{pollfd{fd_, POLLIN, 0}, pollfd{support::interrupt_fd(), POLLIN, 0},
+                              pollfd{wake.fd(), POLLIN, 0}};
+  const int ready = ::poll(polls.data(), polls.size(), static_cast<int>(wait.count()));
+  wake.clear();
+  if (ready <= 0 || !polls[0].revents)
     return;
   for (int descriptor; (descriptor = ::accept4(fd_, nullptr, nullptr, SOCK_CLOEXEC)) >= 0;) {
     const Connection connection(descriptor);

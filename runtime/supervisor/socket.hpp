@@ -6,6 +6,7 @@
 #include <functional>
 #include <string>
 
+#include "supervisor/wake.hpp"
 #include "support/descriptor.hpp"
 
 namespace vmfleet::supervisor {
@@ -26,8 +27,9 @@ class Server {
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
-  /// Waits up to `wait` for questions and answers them, one line each.
-  void serve(std::chrono::milliseconds wait, const std::function<std::string(const std::string&)>& answer);
+  /// Waits up to `wait` for questions and answers them, one line each; shorter when `wake` is rung.
+  void serve(std::chrono::milliseconds wait, const Wake& wake,
+             const std::function<std::string(const std::string&)>& answer);
 
  private:
   std::filesystem::path path_;

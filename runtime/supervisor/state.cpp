@@ -60,11 +60,12 @@ json running_json(const driver::Running& running) {
   json ports = json::array();
   for (const auto& [guest, host] : running.ports)
     ports.push_back({guest, host});
-  return {{"pid", running.pid}, {"start_time", running.start_time}, {"ports", ports}};
+  return {
+      {"pid", running.pid}, {"start_time", running.start_time}, {"ports", ports}, {"start", running.start}};
 }
 
 driver::Running parse_running(const json& document) {
-  driver::Running running{document.at("pid"), document.at("start_time"), {}};
+  driver::Running running{document.at("pid"), document.at("start_time"), {}, document.value("start", "")};
   for (const auto& pair : document.at("ports"))
     running.ports[pair.at(0)] = pair.at(1);
   return running;

@@ -14,6 +14,7 @@
 #include "supervisor/damage.hpp"
 #include "supervisor/engine.hpp"
 #include "supervisor/socket.hpp"
+#include "supervisor/wake.hpp"
 #include "support/error.hpp"
 #include "support/file.hpp"
 #include "support/process.hpp"
@@ -162,18 +163,12 @@ Place place_of(const std::string& name, const FleetState& state) {
   return same_boot ? place : renew_sockets(place);
 }
 
-}  // namespace
-
-void supervise(const std::string& name, Other other) {
-  leave_working_folder();
-  const auto lock = lock_of(name, other);
-  if (!lock)
-    return;
-  const FleetState state = read_state(locate(name));
-  const Place place = place_of(name, state);
-  make_sockets(place);
-  driver::LocalDriver driver;
-  health::Monitor monitor;
+/// Until nothing is left to look after, or we are interrupted; says whether the fleet is to be removed.
+bool look_after(const Place& place, const FleetState& state) {
+  const Wake wake;
+  const auto ring = [&wake] { wake.ring(); };
+  driver::LocalDriver driver(place.root, ring);
+  health::Monitor monitor(ring);
   balancer::HaProxy balancer(place.root);
   const auto wall = [] { return static_cast<std::int64_t>(::time(nullptr)); };
   Engine engine(place, state, {driver, monitor, balancer, monotonic, wall});
@@ -197,12 +192,25 @@ void supervise(const std::string& name, Other other) {
            (waiting() || !(engine.empty() || engine.finished()))) {
       tick(engine, problem);
       show(engine, dashboard);
-      server.serve(kTick, answer);
+      server.serve(kTick, wake, answer);
     }
   }
   if (engine.finished())
     balancer.stop();
-  if (engine.empty() || (engine.finished() && engine.mode() == Mode::Removing))
+  return engine.empty() || (engine.finished() && engine.mode() == Mode::Removing);
+}
+
+}  // namespace
+
+void supervise(const std::string& name, Other other) {
+  leave_working_folder();
+  const auto lock = lock_of(name, other);
+  if (!lock)
+    return;
+  const FleetState state = read_state(locate(name));
+  const Place place = place_of(name, state);
+  make_sockets(place);
+  if (look_after(place, state))
     remove_place(place);
 }
 

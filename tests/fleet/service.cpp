@@ -2,14 +2,16 @@
 //   GET /             <host name>; with ERRORS in the environment: the status that it says, for every other
 //   request GET /env/<name>   the value of an environment variable GET /secret/<name>  what is in that file
 //   of $CREDENTIALS_DIRECTORY GET /credentials  that folder, with the modes and owners of all in it, and the
-//   service's own user GET /reach?host=H&port=P  "connected" when somebody there answers a request of this
-//   guest's, or why not GET /slow         <host name>, after two seconds GET /healthz      HEALTH in the
-//   environment: the status that it answers with (default 200)
+//   service's own user GET /identity     lines: host name, machine-id, the network card's address, seconds
+//   since the epoch, random bytes of the kernel's GET /reach?host=H&port=P  "connected" when somebody there
+//   answers a request of this guest's, or why not GET /slow         <host name>, after two seconds GET
+//   /healthz      HEALTH in the environment: the status that it answers with (default 200)
 // CRASH in the environment: says so and ends at once. It also answers every connection to port 9090 with a
 // line.
 
 #include <arpa/inet.h>
 #include <httplib.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -19,8 +21,10 @@
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <filesystem>
 #include <fstream>
+#include <iomanip>
 #include <iostream>
 #include <iterator>
 #include <set>
@@ -58,6 +62,28 @@ std::string list_credentials() {
     names.insert(entry.path().filename());
   for (const auto& name : names)
     tell(folder / name, name);
+  return text.str();
+}
+
+std::string first_line(const std::filesystem::path& path) {
+  std::ifstream file(path);
+  std::string line;
+  std::getline(file, line);
+  return line;
+}
+
+std::string identity() {
+  std::ostringstream text;
+  text << host_name() << "\n" << first_line("/etc/machine-id") << "\n";
+  for (const auto& entry : std::filesystem::directory_iterator("/sys/class/net"))
+    if (entry.path().filename() != "lo")
+      text << first_line(entry.path() / "address") << "\n";
+  text << std::time(nullptr) << "\n";
+  unsigned char bytes[32] = {};
+  if (getrandom(bytes, sizeof bytes, 0) == sizeof bytes)
+    for (const unsigned char byte : bytes)
+      text << std::hex << std::setw(2) << std::setfill('0') << int{byte};
+  text << "\n";
   return text.str();
 }
 
@@ -130,6 +156,9 @@ int main() {
   });
   server.Get("/credentials", [](const httplib::Request&, httplib::Response& response) {
     response.set_content(list_credentials(), "text/plain");
+  });
+  server.Get("/identity", [](const httplib::Request&, httplib::Response& response) {
+    response.set_content(identity(), "text/plain");
   });
   server.Get("/reach", [](const httplib::Request& request, httplib::Response& response) {
     response.set_content(

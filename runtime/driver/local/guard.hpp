@@ -1,10 +1,13 @@
 #pragma once
-// A machine is kept from the services of this host's loopback network (guard/loopback.cpp).
+// What is loaded into QEMU: it keeps a machine from the services of this host's loopback network
+// (guard/loopback.cpp), and the memory of a snapshot from being written (guard/memory.cpp).
 
-#include <filesystem>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "driver/driver.hpp"
+#include "machine/machine.hpp"
 
 namespace vmfleet::driver {
 
@@ -12,6 +15,7 @@ namespace vmfleet::driver {
 std::string_view guard_library();
 
 /// Writes it to the machine's folder; returns the command line that starts `argv` with it.
-std::vector<std::string> guarded(const std::filesystem::path& folder, const std::vector<std::string>& argv);
+std::vector<std::string> guarded(const Launch& launch, const vmimage::machine::Machine& vm,
+                                 const std::vector<std::string>& argv);
 
 }  // namespace vmfleet::driver

@@ -44,6 +44,10 @@ Confinement confinement_of(const Launch& launch, const machine::Machine& vm) {
   if (!vm.uefi_code.empty())
     confinement.read.push_back(vm.uefi_code);
   confinement.write = {launch.folder, launch.socket.parent_path(), launch.log};
+  if (vm.memory_file) {
+    const bool shared = vm.memory_file->kind == machine::MemoryFile::Kind::Shared;
+    (shared ? confinement.write : confinement.read).push_back(vm.memory_file->path);
+  }
   if (::geteuid() == 0)
     confinement.user = user_of(launch.folder.parent_path().parent_path(), launch.id);
   return confinement;

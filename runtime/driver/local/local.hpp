@@ -2,16 +2,20 @@
 // The driver that comes with vmfleet: QEMU processes of this user on this machine, each on an overlay of the
 // image.
 
+#include <functional>
 #include <future>
 #include <map>
+#include <thread>
 
 #include "driver/driver.hpp"
+#include "driver/local/snapshots.hpp"
 
 namespace vmfleet::driver {
 
 class LocalDriver : public Driver {
  public:
-  ~LocalDriver() override;
+  /// `root`: the fleet's folder; `changed` is called from another thread when a start has come to its end.
+  LocalDriver(const std::filesystem::path& root, std::function<void()> changed);
   void start(const Launch& launch) override;
   void adopt(const Launch& launch, const std::optional<Running>& running) override;
   Look look(const std::string& id) override;
@@ -23,12 +27,16 @@ class LocalDriver : public Driver {
   struct Entry {
     Launch launch;
     std::future<Running> starting;  ///< valid while it is being started
+    std::jthread thread;            ///< that does so
     Running running;
     std::string problem;
   };
-  void collect(Entry& entry);
+  void begin(Entry& entry, std::function<Running(const std::stop_token&)> start);
+  static void collect(Entry& entry);
 
-  std::map<std::string, Entry> entries_;
+  std::function<void()> changed_;
+  Snapshots snapshots_;
+  std::map<std::string, Entry> entries_;  ///< last: its threads use the rest
 };
 
 }  // namespace vmfleet::driver

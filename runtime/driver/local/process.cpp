@@ -34,14 +34,6 @@ std::vector<std::string> stat_fields(pid_t pid) {
   return fields;
 }
 
-bool has_argument(pid_t pid, const std::string& word) {
-  std::ifstream file(fmt::format("/proc/{}/cmdline", pid), std::ios::binary);
-  for (std::string argument; std::getline(file, argument, '\0');)
-    if (argument == word)
-      return true;
-  return false;
-}
-
 }  // namespace
 
 std::optional<ProcessId> identify(pid_t pid) {
@@ -89,6 +81,14 @@ std::optional<ProcessId> find_by_argument(const std::string& word) {
       return identify(pid);
   }
   return std::nullopt;
+}
+
+bool has_argument(pid_t pid, const std::string& word) {
+  std::ifstream file(fmt::format("/proc/{}/cmdline", pid), std::ios::binary);
+  for (std::string argument; std::getline(file, argument, '\0');)
+    if (argument == word)
+      return true;
+  return false;
 }
 
 std::string boot_id() {

@@ -32,6 +32,9 @@ Use use_of(pid_t pid);
 /// A process of ours that has `word` among its arguments; nothing when there is none.
 std::optional<ProcessId> find_by_argument(const std::string& word);
 
+/// Whether a process was started with this word.
+bool has_argument(pid_t pid, const std::string& word);
+
 /// The host's boot, so that what was noted before it is not believed after it.
 std::string boot_id();
 

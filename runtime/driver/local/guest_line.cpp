@@ -1,0 +1,91 @@
+#include "driver/local/guest_line.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <poll.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <cstring>
+
+#include "support/error.hpp"
+
+namespace vmfleet::driver {
+
+namespace fs = std::filesystem;
+namespace support = vmimage::support;
+using Clock = std::chrono::steady_clock;
+using std::chrono::milliseconds;
+
+namespace {
+
+template <std::size_t size>
+void fill(std::array<std::uint8_t, size>& bytes) {
+  if (::getrandom(bytes.data(), size, 0) != static_cast<ssize_t>(size))
+    support::throw_errno("get random bytes");
+}
+
+}  // namespace
+
+fs::path guest_line_of(const Launch& launch) {
+  return launch.socket.parent_path() / "guest";
+}
+
+std::string identity_line(const Identity& identity) {
+  constexpr std::int64_t kSecond = 1'000'000'000;
+  return fmt::format("identity {} {:02x} {} {} {:02x}", identity.host, fmt::join(identity.mac, ""),
+                     identity.time.count() / kSecond, identity.time.count() % kSecond,
+                     fmt::join(identity.seed, ""));
+}
+
+Identity new_identity(const std::string& host) {
+  Identity identity{.host = host, .time = std::chrono::system_clock::now().time_since_epoch()};
+  fill(identity.mac);
+  fill(identity.seed);
+  identity.mac[0] = 0x52;  // as QEMU's own: the bit for "locally administered" set, that for groups not
+  identity.mac[1] = 0x54;
+  identity.mac[2] = 0x00;
+  return identity;
+}
+
+GuestLine::GuestLine(const Launch& launch) : socket_(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  const fs::path path = guest_line_of(launch);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.native().size() >= sizeof address.sun_path)
+    throw support::failure(fmt::format("failed to use '{}': the path is too long", path.string()));
+  std::strcpy(address.sun_path, path.c_str());
+  if (!socket_.open() ||
+      ::connect(socket_.fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
+    support::throw_errno(fmt::format("connect to '{}'", path.string()));
+}
+
+void GuestLine::send(const std::string& line) {
+  const std::string text = line + "\n";  // short: the socket takes it whole
+  if (::send(socket_.fd, text.data(), text.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(text.size()))
+    support::throw_errno("write to the guest");
+}
+
+std::string GuestLine::receive(milliseconds limit) {
+  const auto until = Clock::now() + limit;
+  while (true) {
+    if (const auto end = buffer_.find('\n'); end != std::string::npos) {
+      const std::string line = buffer_.substr(0, end);
+      buffer_.erase(0, end + 1);
+      return line;
+    }
+    const auto left = std::chrono::duration_cast<milliseconds>(until - Clock::now()).count();
+    pollfd ready{socket_.fd, POLLIN, 0};
+    if (left <= 0 || ::poll(&ready, 1, static_cast<int>(left)) == 0)
+      throw support::failure("the guest has no program that gives it an identity, or it does not answer");
+    std::array<char, 512> bytes;
+    const auto got = ::recv(socket_.fd, bytes.data(), bytes.size(), MSG_DONTWAIT);
+    if (got == 0)
+      throw support::failure("the machine ended");
+    if (got > 0)
+      buffer_.append(bytes.data(), static_cast<std::size_t>(got));
+  }
+}
+
+}  // namespace vmfleet::driver

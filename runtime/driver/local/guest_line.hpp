@@ -1,0 +1,49 @@
+#pragma once
+// The line to the program in the guest that gives it an identity of its own (guest/programs/identity.cpp): a
+// Unix socket here, the second serial port there.
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+
+#include "driver/driver.hpp"
+#include "support/descriptor.hpp"
+
+namespace vmfleet::driver {
+
+/// Its socket, beside that of the machine's monitor.
+std::filesystem::path guest_line_of(const Launch& launch);
+
+/// Who a resumed guest is.
+struct Identity {
+  std::string host;
+  std::array<std::uint8_t, 6> mac{};
+  std::chrono::nanoseconds time{0};  ///< UTC, since the epoch
+  std::array<std::uint8_t, 32> seed{};
+};
+
+/// What QEMU gives a machine's first network card.
+constexpr std::array<std::uint8_t, 6> kDefaultMac{0x52, 0x54, 0x00, 0x12, 0x34, 0x56};
+
+/// The order to take it on. Pure.
+std::string identity_line(const Identity& identity);
+
+/// One for this host, of now: random, but for the name. The card's address is a locally administered one.
+Identity new_identity(const std::string& host);
+
+class GuestLine {
+ public:
+  /// Connects. Throws Error.
+  explicit GuestLine(const Launch& launch);
+  void send(const std::string& line);
+  /// The guest's next line. Throws Error when none comes in time.
+  std::string receive(std::chrono::milliseconds limit);
+
+ private:
+  vmimage::support::Descriptor socket_;
+  std::string buffer_;
+};
+
+}  // namespace vmfleet::driver

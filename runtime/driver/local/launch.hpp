@@ -1,0 +1,40 @@
+#pragma once
+// From all that an instance is started from to a QEMU that runs: its files, its command line, its process.
+
+#include <string>
+
+#include "driver/driver.hpp"
+#include "driver/local/process.hpp"
+#include "machine/machine.hpp"
+#include "machine/qmp.hpp"
+
+namespace vmfleet::driver {
+
+/// Its folder anew, with all in it that QEMU reads but for its disk.
+void make_folder(const Launch& launch);
+
+/// Its disk: an overlay on the image.
+void make_overlay(const Launch& launch);
+
+/// The machine, with a line to the program in the guest that gives it an identity (guest/programs/identity).
+vmimage::machine::Machine describe(const Launch& launch);
+
+/// Starts QEMU, held to the machine's size and kept from the rest of this host. Throws Error with QEMU's
+/// complaint.
+ProcessId start_qemu(const Launch& launch, const vmimage::machine::Machine& vm);
+
+/// Waits for QEMU's monitor and asks where the guest's ports are. Until then QEMU may end with a complaint,
+/// which is thrown as Error.
+Running wait_for_monitor(const Launch& launch, const ProcessId& process);
+/// The second half of it, once the monitor is known to answer.
+Running running_machine(const Launch& launch, const ProcessId& process, vmimage::machine::Qmp& qmp);
+
+/// A machine from its first instruction on.
+Running start_cold(const Launch& launch);
+
+/// What QEMU said last, out of the machine's folder.
+std::string last_words(const Launch& launch);
+
+ProcessId process_of(const Running& running);
+
+}  // namespace vmfleet::driver

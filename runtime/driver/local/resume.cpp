@@ -1,0 +1,86 @@
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <signal.h>
+
+#include "driver/local/guest_line.hpp"
+#include "driver/local/launch.hpp"
+#include "driver/local/snapshot.hpp"
+#include "machine/qmp.hpp"
+#include "support/error.hpp"
+#include "support/file.hpp"
+
+namespace vmfleet::driver {
+
+namespace fs = std::filesystem;
+namespace machine = vmimage::machine;
+namespace support = vmimage::support;
+
+namespace {
+
+constexpr auto kMonitorLimit = std::chrono::seconds(20);
+constexpr auto kIdentityLimit = std::chrono::seconds(20);  // of milliseconds, on a machine that has time
+
+void copy_own(const fs::path& from, const fs::path& to) {
+  support::copy_sparse(from, to);
+  fs::permissions(to, fs::perms::owner_read | fs::perms::owner_write);
+}
+
+machine::Qmp connect(const Launch& launch, const ProcessId& process) {
+  const auto until = std::chrono::steady_clock::now() + kMonitorLimit;
+  while (true) {
+    if (!is_alive(process))
+      throw support::failure(fmt::format("failed to start {}: {}", launch.id, last_words(launch)));
+    try {
+      return machine::Qmp(launch.socket, std::chrono::milliseconds(500));
+    } catch (const support::Error&) {
+      if (std::chrono::steady_clock::now() > until)
+        throw;
+    }
+  }
+}
+
+/// Its devices as they were. QEMU does not tell the network of the card's address: it is about to have
+/// another one. The card's cable was drawn when it was saved.
+void load(machine::Qmp& qmp, const Snapshot& snapshot) {
+  ignore_shared_memory(qmp);
+  qmp.execute("migrate-set-parameters", {{"announce-rounds", 0}});
+  pass_devices(qmp, snapshot.devices(), O_RDONLY);
+  qmp.execute("migrate-incoming", {{"uri", "fd:devices"}});
+  wait_for_migration(qmp);
+  qmp.execute("set_link", {{"name", "net"}, {"up", true}});
+}
+
+void take_on_identity(const Launch& launch, machine::Qmp& qmp) {
+  GuestLine line(launch);
+  line.send(identity_line(new_identity(launch.id)));
+  qmp.execute("cont");
+  if (const std::string answer = line.receive(kIdentityLimit); answer != "done")
+    throw support::failure(fmt::format("the guest took on no identity of its own: {}", answer));
+}
+
+}  // namespace
+
+Running resume(const Launch& launch, const Snapshot& snapshot) {
+  make_folder(launch);
+  copy_own(snapshot.disk(), launch.folder / "disk.qcow2");
+  copy_own(snapshot.console(), launch.log);
+  machine::Machine vm = describe(launch);
+  vm.memory_file = {snapshot.memory(), machine::MemoryFile::Kind::Private};
+  vm.waits = true;
+  const auto process = start_qemu(launch, vm);
+  try {
+    auto qmp = connect(launch, process);
+    load(qmp, snapshot);
+    take_on_identity(launch, qmp);
+    auto running = running_machine(launch, process, qmp);
+    running.start = "warm";
+    return running;
+  } catch (const support::Error&) {
+    if (!is_alive(process))  // what it said of it tells more
+      throw support::failure(fmt::format("failed to resume {}: {}", launch.id, last_words(launch)));
+    send_signal(process, SIGKILL);
+    throw;
+  }
+}
+
+}  // namespace vmfleet::driver
