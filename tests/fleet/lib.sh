@@ -36,6 +36,16 @@ processes() {
   return 0
 }
 
+# The pids of the virtual machines that are instances; others may run to be made snapshots of.
+machines() {
+  local pid
+  for pid in $(processes); do
+    if grep -qs '^qemu-system' "/proc/$pid/comm" && ! tr '\0' '\n' <"/proc/$pid/cmdline" | grep -q '^guest=.*-0$'; then
+      echo "$pid"
+    fi
+  done
+}
+
 supervisors() {
   local pid
   for pid in $(processes); do

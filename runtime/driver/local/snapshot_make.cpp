@@ -158,6 +158,13 @@ void save(const Donor& donor, const Snapshot& part) {
   fs::rename(donor.launch().folder / "disk.qcow2", part.disk());
 }
 
+/// A disk that is full of snapshots would hold up the instances.
+void require_room(const Launch& launch, const fs::path& folder) {
+  const std::uint64_t wanted = 2 * launch.size.memory;
+  if (fs::space(folder).available < wanted)
+    throw failure(fmt::format("its disk has no {} left", recipe::format_size(wanted)));
+}
+
 /// From now on nobody writes it.
 void protect(const Snapshot& part) {
   for (const auto& file : {part.memory(), part.devices(), part.disk(), part.console()})
@@ -181,6 +188,7 @@ void make_snapshot(const Launch& of, const Snapshot& snapshot, const std::stop_t
   fs::remove_all(part.folder);
   fs::create_directories(part.folder);
   try {
+    require_room(of, part.folder);
     Donor donor(donor_of(of, part));
     const auto running = donor.start(part);
     wait_until_healthy(donor, running, give_up);

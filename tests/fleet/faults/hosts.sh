@@ -7,7 +7,7 @@ image=$2/faulty.qcow2
 say "vmfleet many times at once makes one fleet"
 ends=()
 for count in 1 2 1 2; do
-  vmfleet up "$image" --name same --count $count --timeout $limit >>"$work/endpoints" 2>>"$work/said" &
+  vmfleet up "$image" --name same --cold --count $count --timeout $limit >>"$work/endpoints" 2>>"$work/said" &
   ends+=($!)
 done
 for pid in "${ends[@]}"; do wait "$pid" || fail "one did not go well: $(cat "$work/said")"; done

@@ -63,9 +63,10 @@ same() { # same <what> <what there is> <ids>
   [[ $2 == "$3" ]] || fail "$1: there are"$'\n'"$2"$'\n'"but the instances are"$'\n'"$3"
 }
 ids=$(status kill '.instances[].id' | sort)
-same "folders" "$(ls "$XDG_STATE_HOME/vmfleet/kill/instances")" "$ids"
-same "sockets" "$(cd "$XDG_RUNTIME_DIR/vmfleet"/*/ && find . -name qmp | sed 's,^./\(.*\)/qmp,kill-\1,' | sort)" "$ids"
-same "machines" "$(called qemu-system | sort)" "$(pids kill)"
+instances() { grep -vx 'kill-0' | sort; } # that is what a snapshot is made of
+same "folders" "$(find "$XDG_STATE_HOME/vmfleet/kill/instances" -mindepth 1 -maxdepth 1 -printf '%f\n' | instances)" "$ids"
+same "sockets" "$(cd "$XDG_RUNTIME_DIR/vmfleet"/*/ && find . -name qmp | sed 's,^./\(.*\)/qmp,kill-\1,' | instances)" "$ids"
+same "machines" "$(machines | sort)" "$(pids kill)"
 [[ $(called haproxy | wc -l) == 1 && $(supervisors kill | wc -l) == 1 ]] ||
   fail "running are: $(for pid in $(processes); do tr '\0' ' ' <"/proc/$pid/cmdline"; echo; done)"
 

@@ -19,7 +19,7 @@ kill_all() { # kill_all <comm>: this test's processes that are called so
 says() { [[ $(status state .problem) == *"$1"* ]]; }
 settled() { is state '.settled and .healthy == 1' true; }
 
-endpoint=$(vmfleet up "$image" --name state --timeout $limit)
+endpoint=$(vmfleet up "$image" --name state --cold --timeout $limit)
 port=${endpoint##*:}
 
 say "its image is deleted: an instance that dies is replaced all the same"
