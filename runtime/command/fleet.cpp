@@ -156,7 +156,7 @@ fleet::Status wait_until_settled(Client& client, const std::optional<std::chrono
       give_up(client, status, fmt::format("after {} attempts", status.quick_failures));
     if (timeout && Clock::now() >= start + *timeout)
       give_up(client, status, fmt::format("after {} s", timeout->count()));
-    pause(std::chrono::milliseconds(200));
+    pause(std::chrono::milliseconds(50));
   }
 }
 
