@@ -20,8 +20,11 @@ sees_only_its_own() {
   [[ $(ls "$root$fleet/instances") == "jail-$2" ]] || fail "it sees instances: $(ls "$root$fleet/instances")"
   [[ $(ls "$root$fleet/logs") == "jail-$2.log" ]] || fail "it sees logs: $(ls "$root$fleet/logs")"
   [[ ! -e $root$fleet/state.json && ! -e $root$fleet/secrets ]] || fail "it sees the fleet's state"
-  [[ $(find "$root$XDG_RUNTIME_DIR" -type s | wc -l) == 1 ]] ||
+  # Monitor, console, and the line to the program that gives it an identity.
+  [[ $(find "$root$XDG_RUNTIME_DIR" -type s -printf '%P\n' | sed 's,.*/\([0-9]*\)/[a-z]*$,\1,' | sort | uniq -c) == *" 3 $2" ]] ||
     fail "it sees sockets: $(find "$root$XDG_RUNTIME_DIR" -type s)"
+  [[ ! -e $root$fleet/snapshots || $(cd "$root$fleet/snapshots" && find . -type f -printf '%f %m\n') == "memory 444" ]] ||
+    fail "it sees of snapshots: $(find "$root$fleet/snapshots" -ls)"
   grep -q " $fleet/images/.* ro" "/proc/$1/mountinfo" || fail "it may write to the image: $(cat "/proc/$1/mountinfo")"
 }
 
