@@ -70,7 +70,8 @@ Snapshots::Choice Snapshots::choose(const Launch& launch, const std::string& nam
   Kind& kind = found->second;
   if (kind.phase == Phase::Planned && at(name).exists())
     kind.phase = Phase::Ready;
-  if (kind.phase == Phase::Failed && Clock::now() - kind.when > kRetry)
+  const bool dropped = kind.phase == Phase::Ready && !at(name).exists();  // by make_room()
+  if (dropped || (kind.phase == Phase::Failed && Clock::now() - kind.when > kRetry))
     kind = {.of = launch, .when = Clock::now(), .problem = {}};
   if (kind.phase == Phase::Planned && !first)
     kind.when = Clock::now();
