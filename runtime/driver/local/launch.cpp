@@ -28,8 +28,6 @@ using support::failure;
 
 namespace {
 
-constexpr auto kMonitorLimit = std::chrono::seconds(20);  // QEMU opens its monitor in well under a second
-
 /// QEMU's name of an image's format.
 std::string format_of(const fs::path& image) {
   const auto info = support::parse_json(
@@ -147,7 +145,7 @@ ProcessId start_qemu(const Launch& launch, const machine::Machine& vm) {
   const pid_t pid = support::start_detached(isolated(launch, vm, argv), launch.folder / "qemu.log");
   const auto process = identify(pid);
   if (!process)
-    throw failure(fmt::format("failed to start {}: {}", launch.id, last_words(launch)));
+    throw failed_start(launch);
   hold(pid, launch.folder, vm.size, vm.accelerator);
   return *process;
 }
@@ -161,19 +159,13 @@ Running running_machine(const Launch& launch, const ProcessId& process, machine:
   return running;
 }
 
+support::Error failed_start(const Launch& launch) {
+  return failure(fmt::format("failed to start {}: {}", launch.id, last_words(launch)));
+}
+
 Running wait_for_monitor(const Launch& launch, const ProcessId& process) {
-  const auto until = std::chrono::steady_clock::now() + kMonitorLimit;
-  while (true) {
-    if (!is_alive(process))
-      throw failure(fmt::format("failed to start {}: {}", launch.id, last_words(launch)));
-    try {
-      machine::Qmp qmp(launch.socket, std::chrono::milliseconds(500));
-      return running_machine(launch, process, qmp);
-    } catch (const support::Error&) {
-      if (std::chrono::steady_clock::now() > until)
-        throw;
-    }
-  }
+  return with_monitor(launch, process,
+                      [&](machine::Qmp qmp) { return running_machine(launch, process, qmp); });
 }
 
 Running start_cold(const Launch& launch) {

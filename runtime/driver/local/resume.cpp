@@ -17,26 +17,11 @@ namespace support = vmimage::support;
 
 namespace {
 
-constexpr auto kMonitorLimit = std::chrono::seconds(20);
 constexpr auto kIdentityLimit = std::chrono::seconds(20);  // of milliseconds, on a machine that has time
 
 void copy_own(const fs::path& from, const fs::path& to) {
   support::copy_sparse(from, to);
   fs::permissions(to, fs::perms::owner_read | fs::perms::owner_write);
-}
-
-machine::Qmp connect(const Launch& launch, const ProcessId& process) {
-  const auto until = std::chrono::steady_clock::now() + kMonitorLimit;
-  while (true) {
-    if (!is_alive(process))
-      throw support::failure(fmt::format("failed to start {}: {}", launch.id, last_words(launch)));
-    try {
-      return machine::Qmp(launch.socket, std::chrono::milliseconds(500));
-    } catch (const support::Error&) {
-      if (std::chrono::steady_clock::now() > until)
-        throw;
-    }
-  }
 }
 
 /// Its devices as they were. QEMU does not tell the network of the card's address: it is about to have
@@ -69,7 +54,7 @@ Running resume(const Launch& launch, const Snapshot& snapshot) {
   vm.waits = true;
   const auto process = start_qemu(launch, vm);
   try {
-    auto qmp = connect(launch, process);
+    auto qmp = with_monitor(launch, process, [](machine::Qmp opened) { return opened; });
     load(qmp, snapshot);
     take_on_identity(launch, qmp);
     auto running = running_machine(launch, process, qmp);

@@ -61,7 +61,7 @@ class Donor {
     auto vm = describe(launch_);
     const support::Descriptor memory(
         ::open(part.memory().c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-    if (!memory.open() || ::ftruncate(memory.fd, static_cast<off_t>(memory_size(vm))) != 0)
+    if (!memory.open())  // QEMU gives it its size
       support::throw_errno(fmt::format("create '{}'", part.memory().string()));
     vm.memory_file = {part.memory(), machine::MemoryFile::Kind::Shared};
     process_ = start_qemu(launch_, vm);
@@ -76,11 +76,6 @@ class Donor {
   }
 
  private:
-  static std::uint64_t memory_size(const machine::Machine& vm) {
-    constexpr std::uint64_t kMebibyte = 1 << 20;
-    return (vm.size.memory + kMebibyte - 1) / kMebibyte * kMebibyte;
-  }
-
   Launch launch_;
   ProcessId process_;
 };
