@@ -14,10 +14,10 @@
 #include "machine/serial.hpp"
 #include "machine/terminal.hpp"
 #include "supervisor/logs.hpp"
-#include "supervisor/socket.hpp"
 #include "support/descriptor.hpp"
 #include "support/error.hpp"
 #include "support/process.hpp"
+#include "support/unix_socket.hpp"
 
 namespace vmfleet::command {
 
@@ -33,7 +33,7 @@ constexpr int kLook = 50;  // milliseconds between two looks at the log
 /// any case. What comes back by the socket is the same once more, and is read so that nothing waits for it.
 class Line {
  public:
-  explicit Line(const std::filesystem::path& path) : socket_(supervisor::connect_to(path)) {}
+  explicit Line(const std::filesystem::path& path) : socket_(support::connect_unix(path)) {}
 
   int fd() const { return socket_.fd; }
   bool open() const { return open_; }

@@ -4,14 +4,13 @@
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <array>
-#include <cstring>
 
 #include "support/error.hpp"
 #include "support/process.hpp"
+#include "support/unix_socket.hpp"
 
 namespace vmfleet::supervisor {
 
@@ -23,25 +22,6 @@ using std::chrono::milliseconds;
 namespace {
 
 constexpr milliseconds kQuestionLimit{2000};
-
-struct Connection {
-  explicit Connection(int descriptor) : fd(descriptor) {}
-  ~Connection() { ::close(fd); }
-  Connection(const Connection&) = delete;
-  Connection& operator=(const Connection&) = delete;
-  int fd;
-};
-
-sockaddr_un address_of(const fs::path& path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.native().size() >= sizeof address.sun_path)
-    throw support::failure(
-        fmt::format("failed to use '{}': the path is too long for a socket", path.string()),
-        "set XDG_RUNTIME_DIR to a shorter path");
-  std::strcpy(address.sun_path, path.c_str());
-  return address;
-}
 
 int left(Clock::time_point until) {
   const auto time = std::chrono::duration_cast<milliseconds>(until - Clock::now()).count();
@@ -83,23 +63,15 @@ std::string receive(int fd, Clock::time_point until, bool line) {
 
 }  // namespace
 
-support::Descriptor connect_to(const fs::path& socket) {
-  const auto address = address_of(socket);
-  support::Descriptor connection(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (::connect(connection.fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
-    support::throw_errno(fmt::format("connect to '{}'", socket.string()));
-  return connection;
-}
-
 std::string exchange(const fs::path& socket, const std::string& question, milliseconds timeout) {
   const auto until = Clock::now() + timeout;
-  const auto connection = connect_to(socket);
+  const auto connection = support::connect_unix(socket);
   send_all(connection.fd, question, until);
   return receive(connection.fd, until, false);
 }
 
 Server::Server(fs::path path) : path_(std::move(path)) {
-  const auto address = address_of(path_);
+  const auto address = support::unix_address(path_);
   fd_ = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd_ < 0)
     support::throw_errno("create a socket");
@@ -125,7 +97,7 @@ void Server::serve(milliseconds wait, const Wake& wake,
   if (ready <= 0 || !polls[0].revents)
     return;
   for (int descriptor; (descriptor = ::accept4(fd_, nullptr, nullptr, SOCK_CLOEXEC)) >= 0;) {
-    const Connection connection(descriptor);
+    const support::Descriptor connection(descriptor);
     try {
       const auto until = Clock::now() + kQuestionLimit;
       const std::string question = receive(descriptor, until, true);

@@ -7,12 +7,8 @@
 #include <string>
 
 #include "supervisor/wake.hpp"
-#include "support/descriptor.hpp"
 
 namespace vmfleet::supervisor {
-
-/// Throws Error.
-vmimage::support::Descriptor connect_to(const std::filesystem::path& socket);
 
 /// Connects, sends `question`, returns all that comes until the other side closes. Throws Error.
 std::string exchange(const std::filesystem::path& socket, const std::string& question,

@@ -5,11 +5,9 @@
 #include <poll.h>
 #include <sys/random.h>
 #include <sys/socket.h>
-#include <sys/un.h>
-
-#include <cstring>
 
 #include "support/error.hpp"
+#include "support/unix_socket.hpp"
 
 namespace vmfleet::driver {
 
@@ -49,17 +47,7 @@ Identity new_identity(const std::string& host) {
   return identity;
 }
 
-GuestLine::GuestLine(const Launch& launch) : socket_(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-  const fs::path path = guest_line_of(launch);
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.native().size() >= sizeof address.sun_path)
-    throw support::failure(fmt::format("failed to use '{}': the path is too long", path.string()));
-  std::strcpy(address.sun_path, path.c_str());
-  if (!socket_.open() ||
-      ::connect(socket_.fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
-    support::throw_errno(fmt::format("connect to '{}'", path.string()));
-}
+GuestLine::GuestLine(const Launch& launch) : socket_(support::connect_unix(guest_line_of(launch))) {}
 
 void GuestLine::send(const std::string& line) {
   const std::string text = line + "\n";  // short: the socket takes it whole
