@@ -4,21 +4,16 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 
 #include "support/json.hpp"
 
 namespace vmfleet::dashboard {
 
+using fleet::rounded;
 using fleet::State;
 using vmimage::support::json;
 
 namespace {
-
-/// No more digits than are meant.
-double rounded(double number) {
-  return std::round(number * 1000) / 1000;
-}
 
 /// A label's value: backslash, quote and line break are escaped.
 std::string label(const std::string& name, const std::string& value) {

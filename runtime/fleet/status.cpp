@@ -36,11 +36,6 @@ std::string table(const std::vector<Row>& rows) {
   return text;
 }
 
-/// No more digits than are meant.
-double rounded(double number) {
-  return std::round(number * 1000) / 1000;
-}
-
 json instance_json(const InstanceStatus& one) {
   return {{"id", one.id},
           {"state", to_string(one.state)},
@@ -142,6 +137,10 @@ Row row_of(const InstanceStatus& one, std::int64_t now) {
 }
 
 }  // namespace
+
+double rounded(double number) {
+  return std::round(number * 1000) / 1000;
+}
 
 int Status::healthy() const {
   return static_cast<int>(std::count_if(instances.begin(), instances.end(),

@@ -72,6 +72,9 @@ struct Status {
   std::string health() const;
 };
 
+/// For people and programs to read: no more digits than are meant.
+double rounded(double number);
+
 vmimage::support::json to_json(const Status& status);
 Status parse_status(const vmimage::support::json& document);
 
