@@ -294,7 +294,7 @@ fleet::Status Engine::status() {
   status.gone = state_.gone;
   status.load = history_.load(fleet::History::kRateSeconds * fleet::History::kStep);
   for (const auto& record : state_.instances) {
-    const auto look = outside_.driver.look(record.id);
+    const auto look = outside_.machines.look(record.id);
     fleet::InstanceStatus one{record.id,         record.state,
                               record.image,      {},
                               record.started_at, record.generation == state_.current->generation()};

@@ -50,7 +50,7 @@ void Engine::take_over() {
         !record.running && record.state == State::Starting && deployment_of(record.generation);
     if (!same_boot || (!record.running && !about_to_start))
       record.running = driver::Running{};  // no process: it went with the host, or never was
-    outside_.driver.adopt(launch_of(record), record.running);
+    outside_.machines.adopt(launch_of(record), record.running);
   }
   if (!same_boot)
     begin_after_boot();
@@ -102,7 +102,7 @@ Record* Engine::find(const std::string& id) {
 std::vector<fleet::Instance> Engine::instances() {
   std::vector<fleet::Instance> list;
   for (const auto& record : state_.instances) {
-    const auto phase = outside_.driver.look(record.id).phase;
+    const auto phase = outside_.machines.look(record.id).phase;
     const auto counts = statistics_.find(record.slot);
     list.push_back({record.id, record.generation, record.state, record.since,
                     phase != driver::Look::Phase::Gone,
@@ -139,7 +139,7 @@ void Engine::tick() {
 }
 
 void Engine::look_at(Record& record) {
-  const auto look = outside_.driver.look(record.id);
+  const auto look = outside_.machines.look(record.id);
   if (look.phase == driver::Look::Phase::Alive && record.running != look.running)
     record.running = look.running;
   fleet::Sighting sighting{.alive = look.phase != driver::Look::Phase::Gone, .healthy = {}};
@@ -214,12 +214,12 @@ void Engine::act(const fleet::Action& action) {
       break;
     case ActionKind::PowerOff:
       enter(*record, State::Stopping, "");
-      outside_.driver.power_off(action.id);
+      outside_.machines.power_off(action.id);
       break;
     default:
       if (record->state != State::Failed && record->state != State::Stopping)
         enter(*record, State::Stopping, "ended at once");
-      outside_.driver.kill(action.id);
+      outside_.machines.kill(action.id);
   }
 }
 
@@ -259,7 +259,7 @@ void Engine::start_instance(const Deployment& wanted) {
     state_.instances.pop_back();
     return;
   }
-  outside_.driver.start(launch_of(record));
+  outside_.machines.start(launch_of(record));
 }
 
 std::string Engine::reason_to_end(const Record& record) const {
@@ -284,7 +284,7 @@ void Engine::forget(const std::string& id) {
     remember(*record);
   note("gone", id, "");
   outside_.checks.forget(id);
-  outside_.driver.discard(id);
+  outside_.machines.discard(id);
   std::erase_if(state_.instances, [&](const Record& record) { return record.id == id; });
   trim_logs();
   drop_unused_images();
@@ -393,7 +393,7 @@ void Engine::watch_load() {
   }
   std::vector<fleet::Sample> samples;
   for (const auto& record : state_.instances) {
-    const auto look = outside_.driver.look(record.id);
+    const auto look = outside_.machines.look(record.id);
     const auto& counts = statistics_[record.slot];
     if (look.phase == driver::Look::Phase::Alive)
       samples.push_back({.id = record.id,

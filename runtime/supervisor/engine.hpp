@@ -7,7 +7,7 @@
 #include <set>
 
 #include "balancer/balancer.hpp"
-#include "driver/driver.hpp"
+#include "driver/machines.hpp"
 #include "fleet/history.hpp"
 #include "fleet/plan.hpp"
 #include "fleet/status.hpp"
@@ -18,7 +18,7 @@
 namespace vmfleet::supervisor {
 
 struct Outside {
-  driver::Driver& driver;
+  driver::Machines& machines;
   health::Checks& checks;
   balancer::Balancer& balancer;
   std::function<fleet::Milliseconds()> now;  ///< monotonic, the same for all processes until the host's boot

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "balancer/config.hpp"
-#include "driver/driver.hpp"
+#include "driver/machines.hpp"
 #include "fleet/instance.hpp"
 #include "fleet/rollout.hpp"
 #include "fleet/spec.hpp"

@@ -9,7 +9,7 @@
 #include <thread>
 
 #include "dashboard/dashboard.hpp"
-#include "driver/local/local.hpp"
+#include "driver/local/machines.hpp"
 #include "fleet/rules.hpp"
 #include "supervisor/damage.hpp"
 #include "supervisor/engine.hpp"
@@ -167,11 +167,11 @@ Place place_of(const std::string& name, const FleetState& state) {
 bool look_after(const Place& place, const FleetState& state) {
   const Wake wake;
   const auto ring = [&wake] { wake.ring(); };
-  driver::LocalDriver driver(place.root, ring);
+  driver::LocalMachines machines(place.root, ring);
   health::Monitor monitor(ring);
   balancer::HaProxy balancer(place.root);
   const auto wall = [] { return static_cast<std::int64_t>(::time(nullptr)); };
-  Engine engine(place, state, {driver, monitor, balancer, monotonic, wall});
+  Engine engine(place, state, {machines, monitor, balancer, monotonic, wall});
   dashboard::Dashboard dashboard(place.root.string());
   Subject subject{engine, dashboard};
   const auto start = monotonic();

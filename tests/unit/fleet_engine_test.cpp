@@ -1,11 +1,11 @@
-// The engine of a supervisor with a driver, checks and a balancer that only pretend.
+// The engine of a supervisor with machines, checks and a balancer that only pretend.
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <fstream>
 
-#include "driver/memory/memory.hpp"
+#include "driver/memory/machines.hpp"
 #include "supervisor/engine.hpp"
 #include "supervisor/logs.hpp"
 #include "support/error.hpp"
@@ -79,7 +79,7 @@ class FleetEngine : public testing::Test {
     if (std::filesystem::exists(place.state()))
       state = parse_state(vmimage::support::read_file(place.state()), "state");
     engine = std::make_unique<Engine>(
-        place, state, Outside{driver, checks, balancer, [this] { return now; }, [this] { return wall; }});
+        place, state, Outside{machines, checks, balancer, [this] { return now; }, [this] { return wall; }});
   }
 
   void ticks(int number) {
@@ -128,7 +128,7 @@ class FleetEngine : public testing::Test {
   TempDir folder;
   Place place;
   fleet::Spec spec;
-  driver::MemoryDriver driver;
+  driver::MemoryMachines machines;
   FakeChecks checks;
   FakeBalancer balancer;
   fleet::Milliseconds now{1'000'000};
@@ -146,13 +146,13 @@ TEST_F(FleetEngine, BringsUpWhatIsAskedFor) {
   ASSERT_EQ(1u, balancer.served.size());
   ASSERT_EQ(2u, balancer.served[0].listeners.size()) << "UDP has no listener";
   EXPECT_EQ(8080, balancer.served[0].listeners[0].guest) << "the checked port comes first";
-  EXPECT_EQ("image one", vmimage::support::read_file(driver.known.at("hello-1").image));
+  EXPECT_EQ("image one", vmimage::support::read_file(machines.known.at("hello-1").image));
 }
 
 TEST_F(FleetEngine, ReplacesOneThatDied) {
   up();
   ticks(15);
-  driver.alive.erase("hello-2");
+  machines.alive.erase("hello-2");
   ticks(3);
   EXPECT_EQ((Ids{"hello-1", "hello-3", "hello-4"}), ids());
   EXPECT_TRUE(engine->status().settled);
@@ -174,7 +174,7 @@ TEST_F(FleetEngine, RemembersTheLastThatAreGoneAndWhy) {
   up();
   ticks(15);
   wall = 2000;
-  driver.alive.erase("hello-1");
+  machines.alive.erase("hello-1");
   checks.sick = {"hello-2"};
   ticks(25);
   engine->scale(2);
@@ -237,7 +237,7 @@ TEST_F(FleetEngine, IsPoweredOffWithItsMachineAndComesBackWithTheNext) {
   EXPECT_TRUE(engine->finished());
   EXPECT_EQ(Mode::Running, engine->mode());
   EXPECT_EQ("the machine that it runs on is shut down", engine->status().gone.back().reason);
-  EXPECT_EQ(1, std::count(driver.log.begin(), driver.log.end(), "power-off hello-3"));
+  EXPECT_EQ(1, std::count(machines.log.begin(), machines.log.end(), "power-off hello-3"));
   make();
   settle();
   EXPECT_EQ(3, ready());
@@ -247,7 +247,7 @@ TEST_F(FleetEngine, OneThatIsSetAsideEndsWithItsFleet) {
   up();
   engine->debug("hello-1");
   ticks(3);
-  driver.deaf = {"hello-1"};
+  machines.deaf = {"hello-1"};
   engine->set_mode(Mode::Removing);
   ticks(20);
   EXPECT_FALSE(engine->finished()) << "it gets its time to power off";
@@ -266,30 +266,30 @@ TEST_F(FleetEngine, CountsHealthyOnesAlsoOfAnImageWithoutPorts) {
 }
 
 TEST_F(FleetEngine, StartsThatFailAreHeldBackAndTold) {
-  driver.problem = "no memory";
+  machines.problem = "no memory";
   engine->apply(spec, recipe::to_json(manifest()));
   ticks(2);
   EXPECT_EQ(3, engine->status().quick_failures);
   EXPECT_NE(std::string::npos, engine->status().problem.find("no memory"));
-  const auto starts = driver.log.size();
+  const auto starts = machines.log.size();
   ticks(1);
-  EXPECT_EQ(starts, driver.log.size());
+  EXPECT_EQ(starts, machines.log.size());
 }
 
 TEST_F(FleetEngine, TakesOverWithoutStartingAnythingAgain) {
   up();
-  const auto before = driver.alive;
+  const auto before = machines.alive;
   make();
   ticks(2);
-  EXPECT_EQ(before, driver.alive);
+  EXPECT_EQ(before, machines.alive);
   EXPECT_TRUE(engine->status().settled);
-  EXPECT_EQ(1, std::count(driver.log.begin(), driver.log.end(), "adopt hello-2"));
+  EXPECT_EQ(1, std::count(machines.log.begin(), machines.log.end(), "adopt hello-2"));
 }
 
 TEST_F(FleetEngine, TakesOverInTheMiddleOfAStart) {
   engine->apply(spec, recipe::to_json(manifest()));
   ticks(1);  // starts are noted, but not yet where they run
-  driver.alive.clear();
+  machines.alive.clear();
   make();
   ticks(2);
   EXPECT_EQ((Ids{"hello-1", "hello-2", "hello-3"}), ids());
@@ -300,10 +300,10 @@ TEST_F(FleetEngine, TakesOverInTheMiddleOfAStart) {
 TEST_F(FleetEngine, TakesOverWhatDiedMeanwhile) {
   up();
   ticks(15);
-  driver.alive.erase("hello-1");
+  machines.alive.erase("hello-1");
   // The record says where it ran; the driver finds nobody there.
   make();
-  driver.alive.erase("hello-1");
+  machines.alive.erase("hello-1");
   ticks(3);
   EXPECT_EQ((Ids{"hello-2", "hello-3", "hello-4"}), ids());
 }
@@ -314,10 +314,10 @@ TEST_F(FleetEngine, BringsTheFleetBackAfterTheMachineWasStartedAnew) {
   FleetState state = parse_state(vmimage::support::read_file(place.state()), "state");
   state.boot_id = "another";
   vmimage::support::write_file_atomic(place.state(), to_json(state));
-  driver.alive.clear();
+  machines.alive.clear();
   now = fleet::Milliseconds(5000);  // of the new boot
   make();
-  EXPECT_EQ(1, std::count(driver.log.begin(), driver.log.end(), "discard hello-2"));
+  EXPECT_EQ(1, std::count(machines.log.begin(), machines.log.end(), "discard hello-2"));
   ticks(2);
   EXPECT_EQ((Ids{"hello-4", "hello-5", "hello-6"}), ids());
   EXPECT_TRUE(engine->status().settled);
@@ -326,14 +326,14 @@ TEST_F(FleetEngine, BringsTheFleetBackAfterTheMachineWasStartedAnew) {
 
 TEST_F(FleetEngine, ClocksThatJumpChangeNothing) {
   up();
-  const auto before = driver.log;
+  const auto before = machines.log;
   for (const std::int64_t time : {std::int64_t{4'000'000'000}, std::int64_t{0}, std::int64_t{-100}}) {
     wall = time;
     ticks(3);
   }
   now += std::chrono::hours(1000);
   ticks(3);
-  EXPECT_EQ(before, driver.log);
+  EXPECT_EQ(before, machines.log);
   EXPECT_TRUE(engine->status().settled);
 }
 
@@ -344,10 +344,10 @@ TEST_F(FleetEngine, WithoutRoomForItsStateItGoesOnButBeginsNothing) {
   spec.environment["K"] = "v";
   EXPECT_THROW(engine->apply(spec, recipe::to_json(manifest())), vmimage::support::Error);
   engine->scale(4);
-  driver.alive.erase("hello-2");
+  machines.alive.erase("hello-2");
   ticks(30);
   EXPECT_EQ(2, ready());
-  EXPECT_EQ(0, std::count(driver.log.begin(), driver.log.end(), "start hello-4"));
+  EXPECT_EQ(0, std::count(machines.log.begin(), machines.log.end(), "start hello-4"));
   EXPECT_NE(std::string::npos, engine->status().problem.find("state.json"));
   std::filesystem::remove_all(place.state());
   ticks(4);
@@ -360,7 +360,7 @@ TEST_F(FleetEngine, WithoutRoomForItsStateItGoesOnButBeginsNothing) {
 TEST_F(FleetEngine, StartsNothingFromAnImageThatWasWrittenToUntilItIsTakenAnew) {
   up();
   std::ofstream(spec.image, std::ios::app) << " and more";
-  driver.alive.erase("hello-2");
+  machines.alive.erase("hello-2");
   ticks(30);
   EXPECT_EQ(2, ready());
   EXPECT_LT(2, engine->status().quick_failures);
@@ -414,18 +414,18 @@ TEST_F(FleetEngine, WaitsForOpenRequestsBeforeItPowersOff) {
   balancer.counts[3].connections = 1;
   engine->scale(2);
   ticks(4);
-  EXPECT_EQ(0, std::count(driver.log.begin(), driver.log.end(), "power-off hello-3"));
+  EXPECT_EQ(0, std::count(machines.log.begin(), machines.log.end(), "power-off hello-3"));
   balancer.counts.clear();
   ticks(3);
-  EXPECT_EQ(1, std::count(driver.log.begin(), driver.log.end(), "power-off hello-3"));
+  EXPECT_EQ(1, std::count(machines.log.begin(), machines.log.end(), "power-off hello-3"));
 }
 
 TEST_F(FleetEngine, AMachineThatIsDeafToItsButtonIsKilled) {
   up();
-  driver.deaf = {"hello-3"};
+  machines.deaf = {"hello-3"};
   engine->scale(2);
   ticks(40);
-  EXPECT_EQ(1, std::count(driver.log.begin(), driver.log.end(), "kill hello-3"));
+  EXPECT_EQ(1, std::count(machines.log.begin(), machines.log.end(), "kill hello-3"));
   EXPECT_EQ((Ids{"hello-1", "hello-2"}), ids());
 }
 
@@ -437,8 +437,8 @@ TEST_F(FleetEngine, ANewImageReplacesAllAndUndoGoesBackWithoutStartingAnything) 
   checks.sick = {"hello-4"};
   ticks(3);
   EXPECT_EQ(3, ready()) << "the old ones serve until the new one does";
-  EXPECT_EQ("image two", vmimage::support::read_file(driver.known.at("hello-4").image));
-  EXPECT_EQ("image one", vmimage::support::read_file(driver.known.at("hello-1").image));
+  EXPECT_EQ("image two", vmimage::support::read_file(machines.known.at("hello-4").image));
+  EXPECT_EQ("image one", vmimage::support::read_file(machines.known.at("hello-1").image));
   engine->undo();
   ticks(3);
   EXPECT_EQ((Ids{"hello-1", "hello-2", "hello-3"}), ids());
@@ -454,7 +454,7 @@ TEST_F(FleetEngine, ARolloutEndsWithTheNewOnesOnly) {
     EXPECT_GE(ready(), 3);
   }
   EXPECT_EQ((Ids{"hello-4", "hello-5", "hello-6"}), ids());
-  EXPECT_EQ("v", driver.known.at("hello-6").environment.at("K"));
+  EXPECT_EQ("v", machines.known.at("hello-6").environment.at("K"));
 }
 
 TEST_F(FleetEngine, RollbackReturnsToTheImageBeforeAndOnAgain) {
@@ -463,21 +463,21 @@ TEST_F(FleetEngine, RollbackReturnsToTheImageBeforeAndOnAgain) {
   deploy("sha256:fedc");
   engine->roll_back("");
   settle();
-  EXPECT_EQ("image one", vmimage::support::read_file(driver.known.at(ids().at(0)).image));
+  EXPECT_EQ("image one", vmimage::support::read_file(machines.known.at(ids().at(0)).image));
   EXPECT_TRUE(engine->status().rollout.back);
   engine->roll_back("");
   settle();
-  EXPECT_EQ("image sha256:fedc", vmimage::support::read_file(driver.known.at(ids().at(0)).image));
+  EXPECT_EQ("image sha256:fedc", vmimage::support::read_file(machines.known.at(ids().at(0)).image));
 }
 
 TEST_F(FleetEngine, AnImageThatFailsIsGoneBackFromAndNotReturnedTo) {
   up();
   deploy("sha256:fedc");
   const auto before = ids();
-  driver.problem = "no such machine";
+  machines.problem = "no such machine";
   engine->apply(changed("sha256:bad"), recipe::to_json(manifest("sha256:bad")));
   ticks(20);
-  driver.problem.clear();
+  machines.problem.clear();
   settle();
   EXPECT_EQ(before, ids());
   const auto rollout = engine->status().rollout;
@@ -486,7 +486,7 @@ TEST_F(FleetEngine, AnImageThatFailsIsGoneBackFromAndNotReturnedTo) {
   make();  // what there is to go back to is not lost with the supervisor
   engine->roll_back("");
   settle();
-  EXPECT_EQ("image one", vmimage::support::read_file(driver.known.at(ids().at(0)).image));
+  EXPECT_EQ("image one", vmimage::support::read_file(machines.known.at(ids().at(0)).image));
 }
 
 TEST_F(FleetEngine, BlueGreenSwitchesAtOnceAndBackWithoutStartingAnything) {
@@ -524,7 +524,7 @@ TEST_F(FleetEngine, AChangedSecretReplacesAllAndTheOldOneGoes) {
   vmimage::support::write_file_atomic(file, "the first");
   spec.secrets["db"] = file;
   up();
-  EXPECT_EQ("the first", vmimage::support::read_file(driver.known.at("hello-1").secrets / "db"));
+  EXPECT_EQ("the first", vmimage::support::read_file(machines.known.at("hello-1").secrets / "db"));
   EXPECT_FALSE(engine->apply(spec, recipe::to_json(manifest())).changed);
   vmimage::support::write_file_atomic(file, "the second");
   EXPECT_TRUE(engine->apply(spec, recipe::to_json(manifest())).changed);
@@ -532,7 +532,7 @@ TEST_F(FleetEngine, AChangedSecretReplacesAllAndTheOldOneGoes) {
   for (int i = 0; i < 40 && !engine->status().settled; ++i)
     ticks(1);
   EXPECT_EQ((Ids{"hello-4", "hello-5", "hello-6"}), ids());
-  EXPECT_EQ("the second", vmimage::support::read_file(driver.known.at("hello-4").secrets / "db"));
+  EXPECT_EQ("the second", vmimage::support::read_file(machines.known.at("hello-4").secrets / "db"));
 }
 
 TEST_F(FleetEngine, ARestartReadsSecretsAgainWhereTheyStillAre) {
@@ -545,7 +545,7 @@ TEST_F(FleetEngine, ARestartReadsSecretsAgainWhereTheyStillAre) {
     engine->restart();
     for (int i = 0; i < 40 && (i == 0 || !engine->status().settled); ++i)
       ticks(1);
-    return vmimage::support::read_file(driver.known.at(ids().at(0)).secrets / "db");
+    return vmimage::support::read_file(machines.known.at(ids().at(0)).secrets / "db");
   };
   vmimage::support::write_file_atomic(file, "two");
   EXPECT_EQ("two", restart());
@@ -556,9 +556,9 @@ TEST_F(FleetEngine, ARestartReadsSecretsAgainWhereTheyStillAre) {
 TEST_F(FleetEngine, TheSameAgainChangesNothing) {
   up();
   EXPECT_FALSE(engine->apply(spec, recipe::to_json(manifest())).changed);
-  const auto before = driver.log;
+  const auto before = machines.log;
   ticks(3);
-  EXPECT_EQ(before, driver.log);
+  EXPECT_EQ(before, machines.log);
 }
 
 TEST_F(FleetEngine, APortInUseLeavesEverythingAsItWas) {
@@ -578,7 +578,7 @@ TEST_F(FleetEngine, StopsAndStartsAgain) {
   engine->set_mode(Mode::Stopped);
   ticks(4);
   EXPECT_TRUE(engine->finished());
-  EXPECT_TRUE(driver.alive.empty());
+  EXPECT_TRUE(machines.alive.empty());
   make();
   engine->set_mode(Mode::Running);
   ticks(3);
@@ -594,7 +594,7 @@ TEST_F(FleetEngine, RemovingGoesOnInTheNextSupervisorAndIsFinal) {
   EXPECT_THROW(engine->apply(spec, recipe::to_json(manifest())), vmimage::support::Error);
   ticks(4);
   EXPECT_TRUE(engine->finished());
-  EXPECT_TRUE(driver.known.empty());
+  EXPECT_TRUE(machines.known.empty());
 }
 
 }  // namespace

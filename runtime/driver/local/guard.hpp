@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "driver/driver.hpp"
+#include "driver/machines.hpp"
 #include "machine/machine.hpp"
 
 namespace vmfleet::driver {

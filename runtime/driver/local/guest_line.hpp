@@ -8,7 +8,7 @@
 #include <filesystem>
 #include <string>
 
-#include "driver/driver.hpp"
+#include "driver/machines.hpp"
 #include "support/descriptor.hpp"
 
 namespace vmfleet::driver {

@@ -1,8 +1,8 @@
 #pragma once
 // One machine's part of this host: what its QEMU can reach, and whose that is.
 
-#include "driver/driver.hpp"
 #include "driver/local/confine.hpp"
+#include "driver/machines.hpp"
 #include "machine/machine.hpp"
 
 namespace vmfleet::driver {

@@ -4,8 +4,8 @@
 #include <chrono>
 #include <string>
 
-#include "driver/driver.hpp"
 #include "driver/local/process.hpp"
+#include "driver/machines.hpp"
 #include "machine/machine.hpp"
 #include "machine/qmp.hpp"
 #include "support/error.hpp"

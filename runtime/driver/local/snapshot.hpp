@@ -6,7 +6,7 @@
 #include <stop_token>
 #include <string>
 
-#include "driver/driver.hpp"
+#include "driver/machines.hpp"
 #include "machine/machine.hpp"
 #include "machine/qmp.hpp"
 

@@ -1,8 +1,8 @@
-#include "driver/memory/memory.hpp"
+#include "driver/memory/machines.hpp"
 
 namespace vmfleet::driver {
 
-void MemoryDriver::start(const Launch& launch) {
+void MemoryMachines::start(const Launch& launch) {
   log.push_back("start " + launch.id);
   known[launch.id] = launch;
   if (!problem.empty())
@@ -13,7 +13,7 @@ void MemoryDriver::start(const Launch& launch) {
   alive[launch.id] = running;
 }
 
-void MemoryDriver::adopt(const Launch& launch, const std::optional<Running>& running) {
+void MemoryMachines::adopt(const Launch& launch, const std::optional<Running>& running) {
   log.push_back("adopt " + launch.id);
   known[launch.id] = launch;
   if (!running)
@@ -22,25 +22,25 @@ void MemoryDriver::adopt(const Launch& launch, const std::optional<Running>& run
     alive[launch.id] = *running;
 }
 
-Look MemoryDriver::look(const std::string& id) {
+Look MemoryMachines::look(const std::string& id) {
   const auto found = alive.find(id);
   if (found == alive.end())
     return {.phase = Look::Phase::Gone, .running = {}, .problem = problem};
   return {.phase = Look::Phase::Alive, .running = found->second, .problem = {}};
 }
 
-void MemoryDriver::power_off(const std::string& id) {
+void MemoryMachines::power_off(const std::string& id) {
   log.push_back("power-off " + id);
   if (!deaf.contains(id))
     alive.erase(id);
 }
 
-void MemoryDriver::kill(const std::string& id) {
+void MemoryMachines::kill(const std::string& id) {
   log.push_back("kill " + id);
   alive.erase(id);
 }
 
-void MemoryDriver::discard(const std::string& id) {
+void MemoryMachines::discard(const std::string& id) {
   log.push_back("discard " + id);
   known.erase(id);
 }

@@ -7,15 +7,15 @@
 #include <map>
 #include <thread>
 
-#include "driver/driver.hpp"
 #include "driver/local/snapshots.hpp"
+#include "driver/machines.hpp"
 
 namespace vmfleet::driver {
 
-class LocalDriver : public Driver {
+class LocalMachines : public Machines {
  public:
   /// `root`: the fleet's folder; `changed` is called from another thread when a start has come to its end.
-  LocalDriver(const std::filesystem::path& root, std::function<void()> changed);
+  LocalMachines(const std::filesystem::path& root, std::function<void()> changed);
   void start(const Launch& launch) override;
   void adopt(const Launch& launch, const std::optional<Running>& running) override;
   Look look(const std::string& id) override;

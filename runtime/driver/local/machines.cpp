@@ -1,4 +1,4 @@
-#include "driver/local/local.hpp"
+#include "driver/local/machines.hpp"
 
 #include <fmt/format.h>
 #include <signal.h>
@@ -28,10 +28,10 @@ Running take_over(const Launch& launch, const ProcessId& process) {
 
 }  // namespace
 
-LocalDriver::LocalDriver(const fs::path& root, std::function<void()> changed)
+LocalMachines::LocalMachines(const fs::path& root, std::function<void()> changed)
     : changed_(std::move(changed)), snapshots_(root) {}
 
-void LocalDriver::begin(Entry& entry, std::function<Running(const std::stop_token&)> start) {
+void LocalMachines::begin(Entry& entry, std::function<Running(const std::stop_token&)> start) {
   std::promise<Running> promise;
   entry.starting = promise.get_future();
   entry.thread = std::jthread(
@@ -45,13 +45,13 @@ void LocalDriver::begin(Entry& entry, std::function<Running(const std::stop_toke
       });
 }
 
-void LocalDriver::start(const Launch& launch) {
+void LocalMachines::start(const Launch& launch) {
   Entry& entry = entries_[launch.id];
   entry.launch = launch;
   begin(entry, [this, launch](const std::stop_token& stop) { return snapshots_.start(launch, stop); });
 }
 
-void LocalDriver::adopt(const Launch& launch, const std::optional<Running>& running) {
+void LocalMachines::adopt(const Launch& launch, const std::optional<Running>& running) {
   Entry& entry = entries_[launch.id];
   entry.launch = launch;
   if (running) {
@@ -69,7 +69,7 @@ void LocalDriver::adopt(const Launch& launch, const std::optional<Running>& runn
     begin(entry, [launch, process](const std::stop_token&) { return take_over(launch, *process); });
 }
 
-void LocalDriver::collect(Entry& entry) {
+void LocalMachines::collect(Entry& entry) {
   try {
     entry.running = entry.starting.get();
   } catch (const std::exception& error) {
@@ -77,7 +77,7 @@ void LocalDriver::collect(Entry& entry) {
   }
 }
 
-Look LocalDriver::look(const std::string& id) {
+Look LocalMachines::look(const std::string& id) {
   const auto found = entries_.find(id);
   if (found == entries_.end())
     return {};
@@ -103,7 +103,7 @@ Look LocalDriver::look(const std::string& id) {
           .limits = limits_of(entry.running.pid)};
 }
 
-void LocalDriver::power_off(const std::string& id) {
+void LocalMachines::power_off(const std::string& id) {
   const auto look_now = look(id);
   if (look_now.phase == Look::Phase::Launching)
     entries_.at(id).thread.request_stop();  // in case that it still waits for a snapshot
@@ -121,7 +121,7 @@ void LocalDriver::power_off(const std::string& id) {
   }
 }
 
-void LocalDriver::kill(const std::string& id) {
+void LocalMachines::kill(const std::string& id) {
   const auto found = entries_.find(id);
   if (found == entries_.end())
     return;
@@ -132,7 +132,7 @@ void LocalDriver::kill(const std::string& id) {
   send_signal(process_of(found->second.running), SIGKILL);
 }
 
-void LocalDriver::discard(const std::string& id) {
+void LocalMachines::discard(const std::string& id) {
   const auto found = entries_.find(id);
   if (found == entries_.end())
     return;

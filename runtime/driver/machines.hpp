@@ -1,6 +1,6 @@
 #pragma once
-// Where instances run: the narrow seam between a fleet's rules and a platform. A driver acts and observes; it
-// decides nothing.
+// Machines, one by one: the seam under a fleet that we look after ourselves (driver.hpp). It acts and
+// observes; it decides nothing.
 
 #include <sys/types.h>
 
@@ -53,9 +53,9 @@ struct Look {
   std::string limits = {};       ///< what holds it to its size there
 };
 
-class Driver {
+class Machines {
  public:
-  virtual ~Driver() = default;
+  virtual ~Machines() = default;
   /// Returns at once; look() tells how it goes.
   virtual void start(const Launch& launch) = 0;
   /// An instance that an earlier supervisor started. `running` empty: it was just about to; when no machine

@@ -4,11 +4,11 @@
 #include <set>
 #include <vector>
 
-#include "driver/driver.hpp"
+#include "driver/machines.hpp"
 
 namespace vmfleet::driver {
 
-class MemoryDriver : public Driver {
+class MemoryMachines : public Machines {
  public:
   void start(const Launch& launch) override;
   void adopt(const Launch& launch, const std::optional<Running>& running) override;
