@@ -30,7 +30,8 @@ _vmfleet() {
       events) words="--json --help" ;;
       debug) words="--end --help" ;;
       install) words="--system --print --help" ;;
-      console | dashboard | uninstall | stop | down) words="--help" ;;
+      down) words="--volumes --help" ;;
+      console | dashboard | uninstall | stop) words="--help" ;;
     esac
     [[ $command == up || $command == list ]] || words+=" $(_vmfleet_fleets)"
   fi

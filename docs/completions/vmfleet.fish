@@ -63,6 +63,7 @@ complete -c vmfleet -n '__fish_seen_subcommand_from autoscale' -l cooldown -x -d
 complete -c vmfleet -n '__fish_seen_subcommand_from autoscale' -l off -d 'The count stays as it is'
 complete -c vmfleet -f -n '__fish_seen_subcommand_from status list events' -l json -d 'For programs'
 complete -c vmfleet -f -n '__fish_seen_subcommand_from status' -l watch -d 'Again every second'
+complete -c vmfleet -f -n '__fish_seen_subcommand_from down' -l volumes -d 'With its volumes'
 complete -c vmfleet -f -n '__fish_seen_subcommand_from install' -l system -d 'As a service of the machine'
 complete -c vmfleet -f -n '__fish_seen_subcommand_from install' -l print -d 'Print the unit'
 complete -c vmfleet -f -n '__fish_seen_subcommand_from debug' -l end -d 'Power it off'

@@ -11,6 +11,7 @@
 #include "service/manager.hpp"
 #include "supervisor/damage.hpp"
 #include "supervisor/supervisor.hpp"
+#include "supervisor/volumes.hpp"
 #include "support/error.hpp"
 
 namespace vmfleet::command {
@@ -59,10 +60,27 @@ void stop(const Options& options) {
     client.end("stop");
 }
 
-void down(const Options& options) {
+struct DownOptions {
+  std::string fleet;
+  bool volumes = false;
+};
+
+void down(const DownOptions& options) {
+  if (options.volumes && supervisor::remove_kept_volumes(options.fleet))
+    return;
   const auto place = choose_fleet(options.fleet);
-  if (!supervisor::remove_damaged(place))
-    Client(place).end("down");
+  if (supervisor::remove_damaged(place)) {
+    if (options.volumes)
+      supervisor::remove_kept_volumes(place.name);
+  } else {
+    Client(place).end("down", options.volumes ? Client::Volumes::Remove : Client::Volumes::Keep);
+  }
+  if (!supervisor::volumes_of(place).empty())
+    fmt::print(
+        stderr,
+        "vmfleet: the volumes of '{0}' are kept in {1}: 'vmfleet up' takes them again, 'vmfleet down {0} "
+        "--volumes' removes them\n",
+        place.name, place.volumes().string());
 }
 
 using Verb = void (*)(const Options&);
@@ -110,7 +128,11 @@ void add_start(CLI::App& app) {
 }
 
 void add_down(CLI::App& app) {
-  add(app, "down", "Powers all instances off and removes the fleet", down, false);
+  auto options = std::make_shared<DownOptions>();
+  CLI::App* command = app.add_subcommand("down", "Powers all instances off and removes the fleet");
+  add_fleet_argument(*command, options->fleet);
+  command->add_flag("--volumes", options->volumes, "And its volumes, with all the data on them");
+  command->callback([options] { down(*options); });
 }
 
 namespace {

@@ -10,6 +10,7 @@
 #include <optional>
 
 #include "command/fleet.hpp"
+#include "supervisor/volumes.hpp"
 #include "support/error.hpp"
 #include "support/process.hpp"
 
@@ -90,6 +91,8 @@ void list(bool json) {
     } catch (const support::Error& error) {  // the others are there all the same
       fmt::print(stderr, "vmfleet: {}\n", error.what());
     }
+  for (const auto& name : supervisor::fleets_with_kept_volumes())
+    fleets.push_back(supervisor::kept_status(name));
   if (json) {
     support::json document = support::json::array();
     for (const auto& status : fleets)

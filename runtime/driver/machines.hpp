@@ -24,7 +24,8 @@ struct Launch {
   std::shared_ptr<const recipe::Manifest> manifest;
   recipe::Size size;
   std::map<std::string, std::string> environment;
-  std::filesystem::path secrets;  ///< folder of files, one for each secret; empty: there are none
+  std::filesystem::path volumes = {};  ///< folder of the disks of its volumes, which outlives it; empty: none
+  std::filesystem::path secrets;       ///< folder of files, one for each secret; empty: there are none
   bool host_loopback =
       false;         ///< it may reach services on the loopback network of the machine that it runs on
   bool warm = true;  ///< it may be resumed from a snapshot of a healthy one, where the driver can

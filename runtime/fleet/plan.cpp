@@ -6,13 +6,15 @@ namespace vmfleet::fleet {
 
 namespace {
 
-/// The ones that serve, those to be given up first in front: what does not answer, then the youngest.
+/// The ones that serve, those to be given up first in front: what does not answer, then what has the volumes
+/// of the highest number, then the youngest.
 std::vector<const Instance*> serving(const Observed& observed, bool current, const std::string& generation) {
   std::vector<const Instance*> list;
   for (const auto& instance : observed.instances)
     if (serves(instance) && (instance.generation == generation) == current)
       list.push_back(&instance);
   std::reverse(list.begin(), list.end());
+  std::stable_sort(list.begin(), list.end(), [](auto* a, auto* b) { return a->volumes > b->volumes; });
   std::stable_partition(list.begin(), list.end(), [](auto* one) { return one->state != State::Healthy; });
   return list;
 }
@@ -55,14 +57,50 @@ void end(const Instance& one, std::vector<Action>& actions) {
   actions.push_back({one.state == State::Starting ? ActionKind::Kill : ActionKind::Drain, one.id});
 }
 
+/// Those of the desired generation that are too many end, and do not count any more.
+void end_surplus(std::vector<const Instance*>& current, const Desired& desired,
+                 std::vector<Action>& actions) {
+  int surplus = size(current) - desired.count;
+  std::erase_if(current, [&](const Instance* one) {
+    const bool ends = one->volumes ? one->volumes > desired.count : surplus-- > 0;
+    if (ends)
+      end(*one, actions);
+    return ends;
+  });
+}
+
 void end_first(const std::vector<const Instance*>& list, int number, std::vector<Action>& actions) {
   for (int i = 0; i < number && i < size(list); ++i)
     end(*list[static_cast<std::size_t>(i)], actions);
 }
 
-void start(const std::string& generation, int number, std::vector<Action>& actions) {
-  for (int i = 0; i < number; ++i)
-    actions.push_back({ActionKind::Start, generation});
+/// The sets of volumes that nobody holds.
+std::vector<int> free_volumes(const Desired& desired, const Observed& observed) {
+  std::vector<int> free;
+  for (int number = 1; number <= desired.count; ++number)
+    if (std::none_of(observed.instances.begin(), observed.instances.end(),
+                     [&](const Instance& one) { return one.volumes == number; }))
+      free.push_back(number);
+  return free;
+}
+
+/// Those for which no volumes are free have to wait.
+void start(const std::string& generation, int number, const Desired& desired, std::vector<int>& free,
+           std::vector<Action>& actions) {
+  const bool with_volumes = desired.with_volumes.contains(generation);
+  for (int i = 0; i < number && !(with_volumes && free.empty()); ++i) {
+    actions.push_back({ActionKind::Start, generation, with_volumes ? free.front() : 0});
+    if (with_volumes)
+      free.erase(free.begin());
+  }
+}
+
+/// Where instances hold volumes there is no room above the count.
+Limits limits_of(const Desired& desired) {
+  Rollout rollout = desired.rollout;
+  if (desired.with_volumes.contains(desired.generation))
+    rollout.rules.surge = {};
+  return limits(rollout, desired.count);
 }
 
 /// How many instances of the desired generation are to be started, and how many old ones end for them.
@@ -78,7 +116,7 @@ Exchange exchange(const Desired& desired, const std::vector<const Instance*>& cu
   const int missing = std::max(0, desired.count - have);
   if (old == 0)
     return {missing, size(outdated)};
-  const Limits allowed = limits(desired.rollout, desired.count);
+  const Limits allowed = limits_of(desired);
   const int on_their_way = have - healthy(current);
   const int wanted = std::clamp(std::min(allowed.most_new - have, allowed.batch - on_their_way), 0, missing);
   if (allowed.hold_old)
@@ -122,10 +160,10 @@ std::vector<Action> plan(const Desired& desired, const Observed& observed, const
   for (const auto& instance : observed.instances)
     go_on_ending(instance, desired, observed, rules, actions);
 
-  const auto current = serving(observed, true, desired.generation);
+  auto current = serving(observed, true, desired.generation);
   const auto outdated = serving(observed, false, desired.generation);
+  end_surplus(current, desired, actions);
   const Exchange next = exchange(desired, current, outdated);
-  end_first(current, size(current) - desired.count, actions);
   end_first(outdated, next.ends, actions);
 
   // Failed ones stay in sight until they are replaced.
@@ -135,8 +173,9 @@ std::vector<Action> plan(const Desired& desired, const Observed& observed, const
       actions.push_back({ActionKind::Forget, instance.id});
   if (held)
     return actions;
-  start(desired.previous, missing_old(desired, outdated), actions);
-  start(desired.generation, next.starts, actions);
+  auto free = free_volumes(desired, observed);
+  start(desired.previous, missing_old(desired, outdated), desired, free, actions);
+  start(desired.generation, next.starts, desired, free, actions);
   return actions;
 }
 

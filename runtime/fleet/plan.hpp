@@ -2,6 +2,7 @@
 // What is to be done next so that a fleet becomes what it shall be: a pure function, the same on every
 // driver.
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,7 @@ struct Instance {
   Milliseconds since{0};     ///< when it entered the state
   bool alive = true;         ///< its machine runs
   unsigned connections = 0;  ///< requests on their way; of interest while draining
+  int volumes = 0;           ///< the number of the set of volumes that it holds until it is gone; 0: none
 };
 
 struct Desired {
@@ -25,7 +27,8 @@ struct Desired {
   std::string generation = {};
   std::string previous = {};  ///< the generation before, while it can still be started; empty: it cannot
   Rollout rollout = {};       ///< how it goes from one to the other
-  bool over = false;          ///< it is stopped or removed: also what was set aside ends
+  std::set<std::string> with_volumes = {};  ///< generations whose instances hold volumes
+  bool over = false;                        ///< it is stopped or removed: also what was set aside ends
 };
 
 struct Observed {
@@ -44,10 +47,14 @@ enum class ActionKind {
 
 struct Action {
   ActionKind kind = ActionKind::Start;
-  std::string id;  ///< of an instance; for Start, of a generation
+  std::string id;   ///< of an instance; for Start, of a generation
+  int volumes = 0;  ///< for Start: the set of volumes that it gets; 0: none
   bool operator==(const Action&) const = default;
 };
 
+/// Volumes: there is a set of them for each instance that is wanted, numbered from 1. An instance holds its
+/// set until it is gone, and only then another one is started with it. So none is started above the count,
+/// and of too many those end whose sets are above it.
 std::vector<Action> plan(const Desired& desired, const Observed& observed, const Rules& rules = {});
 
 /// Whether an instance is one that the fleet counts on: neither on its way out nor set aside.

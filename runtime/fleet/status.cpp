@@ -84,6 +84,10 @@ InstanceStatus parse_instance(const json& document) {
   return one;
 }
 
+json volume_json(const VolumeStatus& one) {
+  return {{"number", one.number}, {"folder", one.folder}, {"size", one.size}, {"instance", one.instance}};
+}
+
 json gone_json(const GoneInstance& one) {
   return {{"id", one.id},
           {"image", one.image},
@@ -136,6 +140,24 @@ Row row_of(const InstanceStatus& one, std::int64_t now) {
   return row;
 }
 
+std::string instance_table(const Status& status, std::int64_t now) {
+  std::vector<Row> rows{
+      {"INSTANCE", "STATE", "ADDRESS", "AGE", "CPU", "MEMORY", "REQUESTS/S", "ERRORS/S", "RESPONSE", "PID"}};
+  for (const auto& one : status.instances)
+    rows.push_back(row_of(one, now));
+  return fmt::format("load: {:.1f} requests/s, {:.1f} errors/s, {}, CPU {:.0f} %\n\n", status.load.requests,
+                     status.load.errors, response(status.load.response_ms), status.load.cpu * 100) +
+         table(rows);
+}
+
+std::string volume_table(const Status& status) {
+  std::vector<Row> rows{{"VOLUMES", "INSTANCE", "SIZE", "FOLDER"}};
+  for (const auto& one : status.volumes)
+    rows.push_back({std::to_string(one.number), or_dash(one.instance), vmimage::recipe::format_size(one.size),
+                    one.folder});
+  return "\n" + table(rows);
+}
+
 }  // namespace
 
 double rounded(double number) {
@@ -167,6 +189,9 @@ json to_json(const Status& status) {
   json instances = json::array();
   for (const auto& one : status.instances)
     instances.push_back(instance_json(one));
+  json volumes = json::array();
+  for (const auto& one : status.volumes)
+    volumes.push_back(volume_json(one));
   json gone = json::array();
   for (const auto& one : status.gone)
     gone.push_back(gone_json(one));
@@ -189,6 +214,7 @@ json to_json(const Status& status) {
           {"response_ms", rounded(status.load.response_ms)},
           {"cpu_share", rounded(status.load.cpu)},
           {"instances", instances},
+          {"volumes", volumes},
           {"gone", gone}};
 }
 
@@ -212,6 +238,8 @@ Status parse_status(const json& document) {
   status.load.cpu = document.value("cpu_share", 0.0);
   for (const auto& one : document.at("instances"))
     status.instances.push_back(parse_instance(one));
+  for (const auto& one : document.value("volumes", json::array()))
+    status.volumes.push_back({one.at("number"), one.at("folder"), one.at("size"), one.at("instance")});
   for (const auto& one : document.value("gone", json::array()))
     status.gone.push_back(parse_gone(one));
   return status;
@@ -231,15 +259,11 @@ std::string render(const Status& status, std::int64_t now) {
                         rollout.strategy, rollout.phase, rollout.from, rollout.to);
   if (!status.problem.empty() && !status.settled)
     text += fmt::format("last problem: {}\n", status.problem);
-  if (status.instances.empty())
-    return text;
-  text += fmt::format("load: {:.1f} requests/s, {:.1f} errors/s, {}, CPU {:.0f} %\n", status.load.requests,
-                      status.load.errors, response(status.load.response_ms), status.load.cpu * 100);
-  std::vector<Row> rows{
-      {"INSTANCE", "STATE", "ADDRESS", "AGE", "CPU", "MEMORY", "REQUESTS/S", "ERRORS/S", "RESPONSE", "PID"}};
-  for (const auto& one : status.instances)
-    rows.push_back(row_of(one, now));
-  return text + "\n" + table(rows);
+  if (!status.instances.empty())
+    text += instance_table(status, now);
+  if (!status.volumes.empty())
+    text += volume_table(status);
+  return text;
 }
 
 std::string redraw(const std::string& text, int rows) {
@@ -258,7 +282,7 @@ std::string render_list(const std::vector<Status>& fleets) {
   std::vector<Row> rows{{"FLEET", "MODE", "HEALTHY", "ADDRESS", "IMAGE"}};
   for (const auto& fleet : fleets)
     rows.push_back({fleet.name, fleet.mode, fmt::format("{}/{}", fleet.healthy(), fleet.desired),
-                    or_dash(fleet.endpoint), fleet.image});
+                    or_dash(fleet.endpoint), or_dash(fleet.image)});
   return table(rows);
 }
 

@@ -29,6 +29,15 @@ struct InstanceStatus {
   Rate rate = {};
 };
 
+/// A set of volumes: what one instance of the fleet holds.
+struct VolumeStatus {
+  int number = 0;
+  std::string folder;
+  std::uint64_t size = 0;  ///< bytes on the disk
+  std::string instance;    ///< that holds it; empty: none does
+  bool operator==(const VolumeStatus&) const = default;
+};
+
 /// One that was.
 struct GoneInstance {
   std::string id;
@@ -54,7 +63,7 @@ struct Status {
   std::string name;
   std::string driver;
   std::string image;
-  std::string mode;  ///< running | stopped | removing
+  std::string mode;  ///< running | stopped | removing | down: it is gone and has left volumes
   int desired = 0;
   std::string endpoint;                      ///< empty: the image has no TCP port
   std::string dashboard;                     ///< its address; empty: there is none
@@ -65,6 +74,7 @@ struct Status {
   RolloutStatus rollout;
   Load load;  ///< of the last seconds
   std::vector<InstanceStatus> instances;
+  std::vector<VolumeStatus> volumes = {};
   std::vector<GoneInstance> gone;  ///< the last ones, the one that ended first in front
 
   int healthy() const;

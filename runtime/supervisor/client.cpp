@@ -8,6 +8,7 @@
 #include "supervisor/damage.hpp"
 #include "supervisor/socket.hpp"
 #include "supervisor/state.hpp"
+#include "supervisor/volumes.hpp"
 #include "support/error.hpp"
 #include "support/file.hpp"
 #include "support/process.hpp"
@@ -97,7 +98,7 @@ void Client::wait_for_supervisor(Clock::time_point until) const {
   }
 }
 
-void Client::end(const std::string& command, std::chrono::milliseconds limit) {
+void Client::end(const std::string& command, Volumes volumes, std::chrono::milliseconds limit) {
   const auto until = Clock::now() + limit;
   const auto done = [&] {
     return !fs::exists(place_.state()) || (command == "stop" && stopped_status(place_)) ||
@@ -107,7 +108,7 @@ void Client::end(const std::string& command, std::chrono::milliseconds limit) {
   // A supervisor that ends before it is done has been killed: the order goes to the next one.
   do {
     try {
-      order({{"command", command}});
+      order({{"command", command}, {"volumes", volumes == Volumes::Remove}});
     } catch (const support::Error&) {
       if (fs::exists(place_.root))
         throw;  // else it is gone already, which is what was asked for
@@ -132,6 +133,7 @@ std::optional<fleet::Status> stopped_status(const Place& place) {
   status.mode = to_string(state.mode);
   status.settled = true;
   status.gone = state.gone;
+  status.volumes = volumes_of(place);
   return status;
 }
 

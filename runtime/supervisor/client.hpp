@@ -26,7 +26,9 @@ class Client {
 
   /// Orders `stop` or `down` and waits until that is done and no process of the fleet is left. Throws when it
   /// takes longer than `limit`.
-  void end(const std::string& command, std::chrono::milliseconds limit = std::chrono::minutes(2));
+  enum class Volumes { Keep, Remove };
+  void end(const std::string& command, Volumes volumes = Volumes::Keep,
+           std::chrono::milliseconds limit = std::chrono::minutes(2));
 
  private:
   std::string ask(const std::string& question);

@@ -9,6 +9,7 @@
 #include "supervisor/engine.hpp"
 #include "supervisor/logs.hpp"
 #include "supervisor/secrets.hpp"
+#include "supervisor/volumes.hpp"
 #include "support/error.hpp"
 #include "support/file.hpp"
 
@@ -22,6 +23,17 @@ constexpr std::size_t kKeptLogs = 50;  // of instances that are gone
 
 std::string folder_name(const std::string& digest) {
   return digest.substr(digest.find(':') + 1);
+}
+
+/// Old and new instances are beside one another in some strategies, and both would want the same volumes.
+void check_strategy(const fleet::RolloutRules& rules) {
+  if (rules.strategy == fleet::Strategy::BlueGreen || rules.strategy == fleet::Strategy::Canary)
+    throw support::invalid(
+        fmt::format(
+            "an image with volumes cannot be rolled out by the strategy '{}', because no two instances "
+            "have the same volumes at once",
+            fleet::to_string(rules.strategy)),
+        "use rolling or all-at-once, also in the spec's rollout");
 }
 
 /// Changes when a file is written to.
@@ -40,6 +52,9 @@ Engine::Change Engine::apply(const fleet::Spec& spec, const std::string& manifes
     throw support::failure(fmt::format("the fleet '{}' is being removed", place_.name),
                            "try again when it is gone");
   const auto parsed = recipe::parse_manifest(manifest, spec.image.string());
+  if (!parsed.volumes.empty())
+    for (const auto& one : {spec.rollout, rules.value_or(spec.rollout)})
+      check_strategy(one);
   Deployment wanted{spec, folder_name(parsed.digest), state_.current ? state_.current->restarts : 0,
                     keep_secrets(place_, spec.secrets)};
   Change change{.changed = !state_.current || !(wanted == *state_.current),
@@ -149,6 +164,11 @@ void Engine::set_mode(Mode mode) {
   state_.mode = mode;
   state_.backoff = {};
   note(to_string(mode), "", "");
+  save();
+}
+
+void Engine::drop_volumes() {
+  state_.drop_volumes = true;
   save();
 }
 
@@ -292,6 +312,11 @@ fleet::Status Engine::status() {
                       .back = rollout.back,
                       .reason = rollout.reason};
   status.gone = state_.gone;
+  status.volumes = volumes_of(place_);
+  for (const auto& record : state_.instances)
+    for (auto& one : status.volumes)
+      if (one.number == record.volumes)
+        one.instance = record.id;
   status.load = history_.load(fleet::History::kRateSeconds * fleet::History::kStep);
   for (const auto& record : state_.instances) {
     const auto look = outside_.machines.look(record.id);

@@ -73,13 +73,18 @@ void Engine::begin_after_boot() {
   note("rebooted", "", fmt::format("{} instances ended with the machine that they ran on", gone.size()));
 }
 
-fleet::Desired Engine::desired() const {
+fleet::Desired Engine::desired() {
   if (!state_.current || !active())
     return {.over = true};
+  std::set<std::string> with_volumes;
+  for (const auto* one : {&state_.current, &state_.previous})
+    if (*one && !manifest_of((*one)->digest)->volumes.empty())
+      with_volumes.insert((*one)->generation());
   return {.count = state_.current->spec.count,
           .generation = state_.current->generation(),
           .previous = state_.previous ? state_.previous->generation() : "",
-          .rollout = state_.rollout};
+          .rollout = state_.rollout,
+          .with_volumes = with_volumes};
 }
 
 fleet::Rules Engine::rules() const {
@@ -106,7 +111,7 @@ std::vector<fleet::Instance> Engine::instances() {
     const auto counts = statistics_.find(record.slot);
     list.push_back({record.id, record.generation, record.state, record.since,
                     phase != driver::Look::Phase::Gone,
-                    counts == statistics_.end() ? 0 : counts->second.connections});
+                    counts == statistics_.end() ? 0 : counts->second.connections, record.volumes});
   }
   return list;
 }
@@ -197,7 +202,7 @@ void Engine::enter(Record& record, State state, const std::string& text) {
 void Engine::act(const fleet::Action& action) {
   if (action.kind == ActionKind::Start) {
     if (const auto* wanted = deployment_of(action.id))
-      start_instance(*wanted);
+      start_instance(*wanted, action.volumes);
     return;
   }
   if (action.kind == ActionKind::Forget) {
@@ -231,7 +236,7 @@ int Engine::free_slot() const {
   return 0;
 }
 
-void Engine::start_instance(const Deployment& wanted) {
+void Engine::start_instance(const Deployment& wanted, int volumes) {
   const int slot = free_slot();
   if (slot == 0)
     return;  // others have to go first
@@ -252,6 +257,7 @@ void Engine::start_instance(const Deployment& wanted) {
   record.digest = wanted.digest;
   record.image = wanted.spec.image;
   record.size = fleet::instance_size(wanted.spec, manifest_of(wanted.digest)->size);
+  record.volumes = volumes;
   record.started_at = outside_.wall();
   state_.instances.push_back(record);
   enter(state_.instances.back(), State::Starting, "");
@@ -299,6 +305,7 @@ driver::Launch Engine::launch_of(const Record& record) {
           .manifest = manifest_of(record.digest),
           .size = record.size,
           .environment = made_by.spec.environment,
+          .volumes = record.volumes ? place_.volumes(record.volumes) : fs::path(),
           .secrets = made_by.secrets.empty() ? fs::path() : place_.secrets(made_by.secrets),
           .host_loopback = made_by.spec.network.host_loopback,
           .warm = made_by.spec.warm,

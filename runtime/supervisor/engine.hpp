@@ -54,6 +54,7 @@ class Engine {
   void autoscale(const std::optional<fleet::Autoscale>& autoscale);
   void restart();
   void set_mode(Mode mode);
+  void drop_volumes();  ///< with the fleet that is being removed
   /// Powers all instances off with the machine that they run on; the next supervisor starts them again.
   void halt();
   /// Sets an instance aside: no requests, replaced, kept. Throws Error{Usage} when there is none, or when it
@@ -75,7 +76,7 @@ class Engine {
   std::string last_words() const;
   void enter(Record& record, fleet::State state, const std::string& text);
   void act(const fleet::Action& action);
-  void start_instance(const Deployment& wanted);
+  void start_instance(const Deployment& wanted, int volumes);
   void count_failure(const std::string& generation, std::optional<fleet::Milliseconds> healthy_since);
   void forget(const std::string& id);
   void remember(const Record& record);
@@ -94,7 +95,7 @@ class Engine {
   void note(const std::string& event, const std::string& instance, const std::string& text) const;
 
   bool active() const { return state_.mode == Mode::Running && !halting_; }
-  fleet::Desired desired() const;
+  fleet::Desired desired();
   fleet::Rules rules() const;
   /// The deployment that makes instances of this generation; nullptr: none does any more.
   const Deployment* deployment_of(const std::string& generation) const;

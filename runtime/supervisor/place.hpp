@@ -22,6 +22,9 @@ struct Place {
   fs::path instance(const std::string& id) const { return root / "instances" / id; }
   fs::path image(const std::string& digest) const { return root / "images" / digest; }
   fs::path secrets(const std::string& digest) const { return root / "secrets" / digest; }
+  /// Volumes are beside the fleets, so that they outlive theirs: a folder for each set of them.
+  fs::path volumes() const { return root.parent_path() / ".volumes" / name; }
+  fs::path volumes(int number) const { return volumes() / std::to_string(number); }
   fs::path control() const { return sockets / "control"; }
   fs::path balancer() const { return sockets / "balancer"; }
   fs::path console(const std::string& id) const { return monitor(id).parent_path() / "console"; }

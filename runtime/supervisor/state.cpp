@@ -92,6 +92,8 @@ json record_json(const Record& record) {
                 {"started_at", record.started_at},
                 {"cause", record.cause},
                 {"reason", record.reason}};
+  if (record.volumes)
+    document["volumes"] = record.volumes;
   if (record.healthy_since)
     document["healthy_since"] = record.healthy_since->count();
   if (record.running)
@@ -112,6 +114,7 @@ Record parse_record(const json& document) {
   record.started_at = document.at("started_at");
   record.cause = document.at("cause");
   record.reason = document.value("reason", "");
+  record.volumes = document.value("volumes", 0);
   if (document.contains("healthy_since"))
     record.healthy_since = fleet::Milliseconds(document.at("healthy_since").get<std::int64_t>());
   if (document.contains("running"))
@@ -147,6 +150,7 @@ FleetState parse_fields(const json& document, const std::string& where) {
   if (document.contains("rollout"))  // not in those of the first releases
     state.rollout = parse_rollout(document.at("rollout"), where);
   state.scaled = fleet::Milliseconds(document.value("scaled", std::int64_t{0}));
+  state.drop_volumes = document.value("drop_volumes", false);
   state.next_number = document.at("next_number");
   state.boot_id = document.at("boot_id");
   state.backoff = {document.at("failures"),
@@ -200,6 +204,7 @@ std::string to_json(const FleetState& state) {
     gone.push_back(gone_json(one));
   json document{{"version", kStateVersion},
                 {"mode", to_string(state.mode)},
+                {"drop_volumes", state.drop_volumes},
                 {"next_number", state.next_number},
                 {"boot_id", state.boot_id},
                 {"failures", state.backoff.failures},

@@ -48,6 +48,7 @@ struct Record {
   std::int64_t started_at = 0;  ///< seconds since the epoch
   std::string cause;            ///< of its failure
   std::string reason;           ///< why it is ended
+  int volumes = 0;              ///< the number of the set that it holds until it is gone; 0: none
   std::optional<driver::Running> running;
 };
 
@@ -59,6 +60,7 @@ struct FleetState {
   std::optional<Deployment> before;    ///< what there was before the last order to change
   fleet::Rollout rollout;
   fleet::Milliseconds scaled{0};  ///< when the count was last changed
+  bool drop_volumes = false;      ///< they go with the fleet
   int next_number = 1;
   std::string boot_id;
   fleet::Backoff backoff;

@@ -14,6 +14,7 @@
 #include "supervisor/damage.hpp"
 #include "supervisor/engine.hpp"
 #include "supervisor/socket.hpp"
+#include "supervisor/volumes.hpp"
 #include "supervisor/wake.hpp"
 #include "support/error.hpp"
 #include "support/file.hpp"
@@ -90,6 +91,8 @@ json carry_out(Subject& subject, const json& order) {
   } else if (command == "stop") {
     engine.set_mode(Mode::Stopped);
   } else if (command == "down") {
+    if (order.value("volumes", false))
+      engine.drop_volumes();
     engine.set_mode(Mode::Removing);
   } else if (command != "status") {
     throw support::invalid(fmt::format("unknown order '{}'", command));
@@ -197,6 +200,8 @@ bool look_after(const Place& place, const FleetState& state) {
   }
   if (engine.finished())
     balancer.stop();
+  if (engine.finished() && engine.mode() == Mode::Removing && engine.state().drop_volumes)
+    remove_volumes(place);
   return engine.empty() || (engine.finished() && engine.mode() == Mode::Removing);
 }
 

@@ -6,6 +6,7 @@
 //   since the epoch, random bytes of the kernel's GET /reach?host=H&port=P  "connected" when somebody there
 //   answers a request of this guest's, or why not GET /slow         <host name>, after two seconds GET
 //   /healthz      HEALTH in the environment: the status that it answers with (default 200)
+//   GET /data  the file /srv/data/note, to which PUT /data adds what it is sent
 // CRASH in the environment: says so and ends at once. It also answers every connection to port 9090 with a
 // line.
 
@@ -163,6 +164,17 @@ int main() {
   server.Get("/reach", [](const httplib::Request& request, httplib::Response& response) {
     response.set_content(
         try_to_reach(request.get_param_value("host"), request.get_param_value("port")) + "\n", "text/plain");
+  });
+  server.Get("/data", [](const httplib::Request&, httplib::Response& response) {
+    std::ifstream file("/srv/data/note", std::ios::binary);
+    response.status = file ? 200 : 404;
+    response.set_content({std::istreambuf_iterator<char>(file), {}}, "text/plain");
+  });
+  server.Put("/data", [](const httplib::Request& request, httplib::Response& response) {
+    std::ofstream file("/srv/data/note", std::ios::binary | std::ios::app);
+    file << request.body << std::flush;
+    response.status = file ? 200 : 500;
+    sync();
   });
   server.Get("/healthz", [](const httplib::Request&, httplib::Response& response) {
     response.status = setting("HEALTH").empty() ? 200 : std::atoi(setting("HEALTH").c_str());

@@ -46,6 +46,9 @@ TEST(FleetConfine, AMachineHasItsImageItsKernelAndItsFolders) {
   EXPECT_EQ((Paths{"/state/orders/images/abc", "/cache/kernel", "/cache/initrd"}), direct.read);
   EXPECT_EQ((Paths{launch.folder, "/run/x/3", launch.log}), direct.write);
   EXPECT_EQ(::geteuid() == 0 ? user_of("/state/orders", "orders-3") : 0, direct.user);
+  vm.data_disks = {{"/state/.volumes/orders/1/data.qcow2", "data"}};
+  EXPECT_EQ((Paths{launch.folder, "/run/x/3", launch.log, vm.data_disks[0].file}),
+            confinement_of(launch, vm).write);
   vm.firmware = vmimage::machine::Firmware::Uefi;
   vm.uefi_code = "/usr/share/OVMF/CODE.fd";
   EXPECT_EQ((Paths{"/state/orders/images/abc", "/usr/share/OVMF/CODE.fd"}), confinement_of(launch, vm).read);

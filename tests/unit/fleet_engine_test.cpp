@@ -572,6 +572,47 @@ TEST_F(FleetEngine, APortInUseLeavesEverythingAsItWas) {
   EXPECT_TRUE(engine->status().endpoint.find(":80") != engine->status().endpoint.size() - 3);
 }
 
+recipe::Manifest with_volume(const std::string& digest = "sha256:0123456789abcdef") {
+  auto one = manifest(digest);
+  one.volumes = {{"/srv/data", 1ull << 30}};
+  return one;
+}
+
+TEST_F(FleetEngine, VolumesGoFromAnInstanceThatIsGoneToTheNext) {
+  spec.count = 2;
+  engine->apply(spec, recipe::to_json(with_volume()));
+  settle();
+  const auto volumes = [&] {
+    std::map<std::string, std::string> folders;
+    for (const auto& [id, launch] : machines.known)
+      folders[id] = launch.volumes.filename();
+    return folders;
+  };
+  using Folders = std::map<std::string, std::string>;
+  EXPECT_EQ((Folders{{"hello-1", "1"}, {"hello-2", "2"}}), volumes());
+  EXPECT_EQ(folder.path() / ".volumes" / "hello" / "1", machines.known.at("hello-1").volumes);
+  machines.deaf = {"hello-2"};  // it does not go before it is killed
+  engine->apply(changed("sha256:fedc"), recipe::to_json(with_volume("sha256:fedc")));
+  ticks(10);
+  make();  // whoever looks after it knows who has which
+  EXPECT_EQ((Folders{{"hello-1", "1"}, {"hello-2", "2"}}), volumes());
+  settle();
+  EXPECT_EQ((Folders{{"hello-3", "2"}, {"hello-4", "1"}}), volumes());
+}
+
+TEST_F(FleetEngine, VolumesAndOldBesideNewDoNotGoTogether) {
+  engine->apply(spec, recipe::to_json(with_volume()));
+  settle();
+  const auto before = machines.log;
+  for (const auto strategy : {fleet::Strategy::BlueGreen, fleet::Strategy::Canary}) {
+    const auto image = recipe::to_json(with_volume("sha256:fedc"));
+    EXPECT_THROW(engine->apply(changed("sha256:fedc"), image, fleet::RolloutRules{.strategy = strategy}),
+                 vmimage::support::Error);
+  }
+  ticks(5);
+  EXPECT_EQ(before, machines.log);
+}
+
 TEST_F(FleetEngine, StopsAndStartsAgain) {
   up();
   const auto endpoint = engine->status().endpoint;

@@ -14,6 +14,8 @@ namespace vmfleet::fleet {
 
 void PrintTo(const Action& action, std::ostream* out) {
   *out << static_cast<int>(action.kind) << " " << action.id;
+  if (action.volumes)
+    *out << " with volumes " << action.volumes;
 }
 
 namespace {
@@ -105,6 +107,53 @@ TEST(FleetPlan, AnOutdatedOneThatDoesNotAnswerGoesAtOnce) {
             planned(1, {instance("1", State::Unhealthy, "old")}));
 }
 
+Instance with_volumes(const std::string& id, State state, int volumes,
+                      const std::string& generation = "new") {
+  Instance one = instance(id, state, generation);
+  one.volumes = volumes;
+  return one;
+}
+
+Actions planned_with_volumes(int count, std::vector<Instance> instances) {
+  return plan({.count = count, .generation = "new", .with_volumes = {"new", "old"}},
+              {seconds(101), std::move(instances), {}}, kRules);
+}
+
+TEST(FleetPlanVolumes, EachOneHasASetOfItsOwn) {
+  EXPECT_EQ((Actions{{ActionKind::Start, "new", 1}, {ActionKind::Start, "new", 2}}),
+            planned_with_volumes(2, {}));
+  EXPECT_EQ(
+      (Actions{{ActionKind::Start, "new", 2}}),
+      planned_with_volumes(3, {with_volumes("4", State::Healthy, 1), with_volumes("5", State::Healthy, 3)}));
+}
+
+TEST(FleetPlanVolumes, ASetIsHeldUntilItsInstanceIsGone) {
+  for (const State state : {State::Draining, State::Stopping, State::Failed, State::Debug}) {
+    auto holder = with_volumes("1", state, 1);
+    holder.connections = 1;
+    for (const auto& action : planned_with_volumes(1, {holder}))
+      EXPECT_NE(ActionKind::Start, action.kind) << to_string(state);
+  }
+  auto gone = with_volumes("1", State::Failed, 1);
+  gone.alive = false;
+  EXPECT_EQ((Actions{{ActionKind::Forget, "1"}}), planned_with_volumes(1, {gone}));
+}
+
+TEST(FleetPlanVolumes, TheOldOneEndsBeforeTheNewOneStarts) {
+  auto old = with_volumes("1", State::Healthy, 1, "old");
+  EXPECT_EQ((Actions{{ActionKind::Drain, "1"}}), planned_with_volumes(1, {old}));
+  old.state = State::Stopping;
+  EXPECT_EQ(Actions{}, planned_with_volumes(1, {old}));
+  EXPECT_EQ((Actions{{ActionKind::Start, "new", 1}}), planned_with_volumes(1, {}));
+}
+
+TEST(FleetPlanVolumes, OfTooManyThoseOfTheHighestSetsEnd) {
+  EXPECT_EQ((Actions{{ActionKind::Drain, "1"}, {ActionKind::Drain, "3"}}),
+            planned_with_volumes(
+                2, {with_volumes("1", State::Healthy, 4), with_volumes("2", State::Healthy, 1),
+                    with_volumes("3", State::Healthy, 3), with_volumes("4", State::Unhealthy, 2)}));
+}
+
 TEST(FleetBackoff, QuickFailuresHoldUpLonger) {
   Backoff backoff;
   std::vector<std::int64_t> delays;
@@ -163,22 +212,29 @@ class World {
     for (auto& one : instances_)
       live(one, trouble);
     const auto stepped = advance(desired.rollout, progress_of(desired, instances_), now_);
-    const int taking_before = taking();
+    const int taking_before = staying(&World::taking);
     desired.rollout = stepped.rollout;
     if (!stepped.failure.empty()) {
       ++rolled_back;
       change(desired.previous, desired.rollout.rules, true);
     }
-    const Limits allowed = limits(desired.rollout, desired.count);
+    const Limits allowed = allowed_now();
     const int most = std::max({allowed.most, desired.count, serving()});
-    const int healthy_before = healthy();
+    const int healthy_before = staying(&World::healthy);
     for (const auto& action : plan(desired, {now_, instances_, backoff_}, kRules))
       act(action);
     EXPECT_LE(serving(), most);
-    EXPECT_GE(healthy(), std::min({healthy_before, allowed.least_healthy, desired.count}))
+    EXPECT_GE(staying(&World::healthy), std::min({healthy_before, allowed.least_healthy, desired.count}))
         << "capacity was given away";
-    EXPECT_GE(taking(), std::min({taking_before, allowed.least_healthy, desired.count}))
+    EXPECT_GE(staying(&World::taking), std::min({taking_before, allowed.least_healthy, desired.count}))
         << "requests had nowhere to go in phase " << to_string(desired.rollout.phase);
+  }
+
+  /// Who had set instances aside has looked at them.
+  void end_debug() {
+    for (auto& one : instances_)
+      if (one.state == State::Debug)
+        one.state = State::Stopping, one.since = now_;
   }
 
   bool settled_now() const { return settled(desired, instances_); }
@@ -192,11 +248,25 @@ class World {
   int serving() const {
     return count([](const auto& one) { return serves(one); });
   }
+  /// Those whose volumes are above the count are to go, whatever else there is.
+  int staying(int (World::*some)() const) {
+    auto all = instances_;
+    std::erase_if(instances_, [&](const auto& one) { return one.volumes > desired.count; });
+    const int number = (this->*some)();
+    instances_ = std::move(all);
+    return number;
+  }
   int of(const std::string& generation) const {
     return count([&](const auto& one) { return one.generation == generation && serves(one); });
   }
 
  private:
+  Limits allowed_now() const {
+    Rollout rollout = desired.rollout;
+    if (desired.with_volumes.contains(desired.generation))
+      rollout.rules.surge = {0, false};
+    return limits(rollout, desired.count);
+  }
   template <typename Predicate>
   int count(Predicate predicate) const {
     return static_cast<int>(std::count_if(instances_.begin(), instances_.end(), predicate));
@@ -242,7 +312,7 @@ class World {
       EXPECT_GE(now_, held_until(backoff_, kRules));
       EXPECT_TRUE(action.id == desired.generation || action.id == desired.previous);
       born_[std::to_string(++last_)] = now_;
-      instances_.push_back({std::to_string(last_), action.id, State::Starting, now_});
+      start(action);
       return;
     }
     const auto one = std::find_if(instances_.begin(), instances_.end(),
@@ -264,6 +334,17 @@ class World {
     one->since = now_;
   }
 
+  void start(const Action& action) {
+    Instance one{std::to_string(last_), action.id, State::Starting, now_};
+    one.volumes = action.volumes;
+    EXPECT_EQ(desired.with_volumes.contains(action.id), one.volumes > 0);
+    EXPECT_LE(one.volumes, desired.count);
+    for (const auto& other : instances_)
+      EXPECT_TRUE(one.volumes == 0 || other.volumes != one.volumes)
+          << other.id << " has the volumes " << one.volumes << " and is " << to_string(other.state);
+    instances_.push_back(one);
+  }
+
   std::mt19937 random_;
   Milliseconds now_{0};
   std::vector<Instance> instances_;
@@ -283,21 +364,42 @@ RolloutRules any_rules(std::mt19937& random) {
   return rules;
 }
 
+/// The generations whose instances hold volumes.
+std::set<std::string> any_volumes(std::mt19937& random) {
+  switch (random() % 3) {
+    case 0:
+      return {"0", "1", "2", "3"};
+    case 1:
+      return {"1", "3"};
+    default:
+      return {};
+  }
+}
+
 TEST(FleetPlan, WhateverHappensItSettlesInTheEnd) {
   int set_aside = 0;
-  for (unsigned seed = 0; seed < 4000; ++seed) {
+  for (unsigned seed = 0; seed < 6000; ++seed) {
     World world(seed);
     std::mt19937 random(seed);
+    world.desired.with_volumes = any_volumes(random);
+    const auto deploy = [&](const std::string& generation) {
+      RolloutRules rules = any_rules(random);
+      if (world.desired.with_volumes.contains(generation) && rules.strategy != Strategy::AllAtOnce)
+        rules.strategy = Strategy::Rolling;  // others are refused
+      world.deploy(generation, rules);
+    };
     for (int i = 0; i < 120; ++i) {
       if (random() % 20 == 0)
         world.desired.count = static_cast<int>(random() % 8);
       if (random() % 30 == 0)
         world.bad = {std::to_string(random() % 6)};
       if (random() % 30 == 0)
-        world.deploy(std::to_string(random() % 4), any_rules(random));
+        deploy(std::to_string(random() % 4));
       world.step(true);
     }
     world.bad.clear();
+    if (!world.desired.with_volumes.empty())
+      world.end_debug();  // it holds what others wait for
     for (int i = 0; i < 600 && !world.done(); ++i)
       world.step(false);
     ASSERT_TRUE(world.done()) << "seed " << seed;

@@ -23,6 +23,7 @@ fleet::Status example() {
   status.instances = {{"orders-1", State::Healthy, "/images/orders.qcow2", "127.0.0.1:40001", 1000, true,
                        4711, 200ull << 20, 3.25},
                       {"orders-2", State::Failed, "/images/orders.qcow2", "", 1000, false}};
+  status.volumes = {{1, "/volumes/orders/1", 3ull << 20, "orders-1"}, {2, "/volumes/orders/2", 0, ""}};
   status.gone = {{"orders-0", "/images/orders.qcow2", 900, 1000, "fewer are wanted"}};
   status.instances[0].rate = {.cpu = 0.42,
                               .requests = 120.25,
@@ -64,7 +65,11 @@ TEST(FleetStatus, TableForPeople) {
       "orders-1  healthy            127.0.0.1:40001  42 s  42 %  200 MiB  120.2       0.5       4 ms      "
       "4711\n"
       "orders-2  failed (outdated)  -                42 s  -     -        -           -         -         "
-      "-\n",
+      "-\n"
+      "\n"
+      "VOLUMES  INSTANCE  SIZE   FOLDER\n"
+      "1        orders-1  3 MiB  /volumes/orders/1\n"
+      "2        -         0 B    /volumes/orders/2\n",
       fleet::render(example(), 1042));
 }
 

@@ -44,6 +44,8 @@ Confinement confinement_of(const Launch& launch, const machine::Machine& vm) {
   if (!vm.uefi_code.empty())
     confinement.read.push_back(vm.uefi_code);
   confinement.write = {launch.folder, launch.socket.parent_path(), launch.log};
+  for (const auto& disk : vm.data_disks)
+    confinement.write.push_back(disk.file);
   if (vm.memory_file) {
     const bool shared = vm.memory_file->kind == machine::MemoryFile::Kind::Shared;
     (shared ? confinement.write : confinement.read).push_back(vm.memory_file->path);

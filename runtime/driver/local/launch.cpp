@@ -118,10 +118,33 @@ void make_overlay(const Launch& launch) {
                                  "-b", launch.image, launch.folder / "disk.qcow2"}});
 }
 
+fs::path volume_file(const Launch& launch, const recipe::Volume& volume) {
+  return launch.volumes / (volume.label() + ".qcow2");
+}
+
+/// Made once, whole or not at all.
+void make_volumes(const Launch& launch) {
+  if (launch.volumes.empty())
+    return;
+  fs::create_directories(launch.volumes);
+  for (const auto& volume : launch.manifest->volumes) {
+    const fs::path file = volume_file(launch, volume);
+    if (fs::exists(file))
+      continue;
+    const fs::path part = file.string() + ".part";
+    support::run_checked(
+        {.argv = {"qemu-img", "create", "-q", "-f", "qcow2", part, std::to_string(volume.size)}});
+    fs::rename(part, file);
+  }
+}
+
 machine::Machine describe(const Launch& launch) {
   machine::Machine vm;
   vm.name = launch.id;
   vm.disk = launch.folder / "disk.qcow2";
+  if (!launch.volumes.empty())
+    for (const auto& volume : launch.manifest->volumes)
+      vm.data_disks.push_back({volume_file(launch, volume), volume.label()});
   vm.size = launch.size;
   vm.accelerator = machine::probe_acceleration().kind;
   set_firmware(vm, launch);
@@ -171,6 +194,7 @@ Running wait_for_monitor(const Launch& launch, const ProcessId& process) {
 Running start_cold(const Launch& launch) {
   make_folder(launch);
   make_overlay(launch);
+  make_volumes(launch);
   const auto process = start_qemu(launch, describe(launch));
   try {
     return wait_for_monitor(launch, process);

@@ -54,11 +54,16 @@ void LocalMachines::start(const Launch& launch) {
 void LocalMachines::adopt(const Launch& launch, const std::optional<Running>& running) {
   Entry& entry = entries_[launch.id];
   entry.launch = launch;
-  if (running) {
+  if (running && running->pid != 0) {
     entry.running = *running;
     return;
   }
   auto process = find_by_argument(launch.folder / "pid");
+  if (running) {  // nobody wants it; it was just started when its supervisor was killed
+    if (process)
+      send_signal(*process, SIGKILL);
+    return;
+  }
   if (process && has_argument(process->pid, "-incoming")) {
     send_signal(*process, SIGKILL);  // it may not have an identity of its own yet
     process.reset();

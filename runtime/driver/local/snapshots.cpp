@@ -50,6 +50,8 @@ Running Snapshots::start(const Launch& launch, const std::stop_token& stop) {
   };
   if (!launch.warm)
     return cold("as asked for");
+  if (!launch.volumes.empty())
+    return cold("its volumes are its own");
   const std::string name = snapshot_name(launch, describe(launch));
   const auto choice = choose(launch, name, stop);
   if (!choice.snapshot)
