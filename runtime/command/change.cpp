@@ -47,7 +47,11 @@ std::optional<fleet::Spec> present_spec(const std::string& name) {
   return state.current ? std::optional(state.current->spec) : std::nullopt;
 }
 
-void change_fleet(const Wanted& wanted, const std::optional<std::chrono::seconds>& timeout) {
+void print_address(const fleet::Status& status) {
+  fmt::print("{}\n", status.endpoint.empty() ? status.name : status.endpoint);
+}
+
+fleet::Status change_fleet(const Wanted& wanted, const std::optional<std::chrono::seconds>& timeout) {
   // What cannot be is refused before anything starts.
   require_memory(wanted.spec, wanted.manifest.size);
   supervisor::read_secrets(wanted.spec.secrets);
@@ -59,9 +63,7 @@ void change_fleet(const Wanted& wanted, const std::optional<std::chrono::seconds
   support::json answer;
   try {
     answer = client.order(apply_order(wanted));
-    const auto status =
-        wait_until_settled(client, timeout, fleet::parse_status(answer.at("status")).rollout.number);
-    fmt::print("{}\n", status.endpoint.empty() ? status.name : status.endpoint);
+    return wait_until_settled(client, timeout, fleet::parse_status(answer.at("status")).rollout.number);
   } catch (const support::Error& error) {
     const std::exception_ptr cause = std::current_exception();
     if (error.kind() == support::ErrorKind::Interrupted)

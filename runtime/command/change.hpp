@@ -19,9 +19,11 @@ struct Wanted {
 /// What an existing fleet is now; nothing when there is none.
 std::optional<fleet::Spec> present_spec(const std::string& name);
 
-/// Changes the fleet, which is made when there is none, and prints its address once it is settled. When it
-/// does not get so far in time (nothing: as long as it takes), or we are interrupted, it is taken back.
-/// Throws Error.
-void change_fleet(const Wanted& wanted, const std::optional<std::chrono::seconds>& timeout);
+/// Changes the fleet, which is made when there is none, and returns once it is settled. When it does not get
+/// so far in time (nothing: as long as it takes), or we are interrupted, it is taken back. Throws Error.
+fleet::Status change_fleet(const Wanted& wanted, const std::optional<std::chrono::seconds>& timeout);
+
+/// Prints a fleet's address.
+void print_address(const fleet::Status& status);
 
 }  // namespace vmfleet::command

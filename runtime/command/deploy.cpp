@@ -38,7 +38,7 @@ void deploy(const Options& options) {
   wanted.spec.image = image.lexically_normal();
   wanted.rollout =
       fleet::read_rollout(support::Fields(options.rollout, "the command line"), wanted.spec.rollout);
-  change_fleet(wanted, limit_of(options.timeout));
+  print_address(change_fleet(wanted, limit_of(options.timeout)));
 }
 
 void rollback(const std::string& name, const std::optional<int>& timeout) {

@@ -3,10 +3,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <memory>
 
 #include "command/fleet.hpp"
 #include "command/memory.hpp"
+#include "command/system.hpp"
 #include "fleet/spec.hpp"
 #include "service/manager.hpp"
 #include "supervisor/damage.hpp"
@@ -65,7 +67,15 @@ struct DownOptions {
   bool volumes = false;
 };
 
-void down(const DownOptions& options) {
+/// Whether there is a fleet of this name, or what one has left.
+bool is_known(const std::string& name) {
+  const auto has = [&](const std::vector<std::string>& names) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+  };
+  return has(supervisor::fleet_names()) || has(supervisor::fleets_with_kept_volumes());
+}
+
+void down_one(const DownOptions& options) {
   if (options.volumes && supervisor::remove_kept_volumes(options.fleet))
     return;
   const auto place = choose_fleet(options.fleet);
@@ -81,6 +91,19 @@ void down(const DownOptions& options) {
         "vmfleet: the volumes of '{0}' are kept in {1}: 'vmfleet up' takes them again, 'vmfleet down {0} "
         "--volumes' removes them\n",
         place.name, place.volumes().string());
+}
+
+/// A fleet by its name; or those that a folder or a file describes, of which some may be gone already.
+void down(const DownOptions& options) {
+  std::error_code problem;
+  const bool is_file = !is_known(options.fleet) && std::filesystem::exists(options.fleet, problem);
+  const auto described = is_file ? described_fleets(options.fleet) : std::nullopt;
+  if (!described)
+    return down_one(options);
+  for (const auto& name : *described)
+    if (const auto fleets = supervisor::fleet_names();
+        options.volumes ? is_known(name) : std::find(fleets.begin(), fleets.end(), name) != fleets.end())
+      down_one({name, options.volumes});
 }
 
 using Verb = void (*)(const Options&);
@@ -130,7 +153,11 @@ void add_start(CLI::App& app) {
 void add_down(CLI::App& app) {
   auto options = std::make_shared<DownOptions>();
   CLI::App* command = app.add_subcommand("down", "Powers all instances off and removes the fleet");
-  add_fleet_argument(*command, options->fleet);
+  command
+      ->add_option(
+          "fleet", options->fleet,
+          "The fleet (may be left out when there is only one), or a spec or folder that describes some")
+      ->type_name("FLEET|SPEC");
   command->add_flag("--volumes", options->volumes, "And its volumes, with all the data on them");
   command->callback([options] { down(*options); });
 }

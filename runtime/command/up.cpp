@@ -2,13 +2,18 @@
 
 #include <fmt/format.h>
 
+#include <cstdio>
+#include <map>
 #include <memory>
 #include <optional>
+#include <set>
 
 #include "command/change.hpp"
+#include "command/system.hpp"
 #include "inspect/image.hpp"
 #include "recipe/manifest.hpp"
 #include "recipe/settings.hpp"
+#include "supervisor/engine.hpp"
 #include "support/error.hpp"
 #include "support/file.hpp"
 
@@ -84,19 +89,9 @@ void overlay(fleet::Spec& spec, const Options& options) {
   overlay_settings(spec, options);
 }
 
-std::optional<fleet::Spec> spec_of(const fs::path& file) {
-  if (file.extension() != ".json" || !fs::is_regular_file(file))
-    return std::nullopt;
-  const std::string text = support::read_file(file);
-  support::parse_json(text, file.string());  // one that is cut off is neither spec nor manifest
-  if (!fleet::is_spec(text))
-    return std::nullopt;
-  return fleet::parse_spec(text, file.string(), fs::absolute(file).parent_path());
-}
-
-Wanted read(const Options& options) {
-  const auto document = spec_of(options.what);
-  const fs::path image = fs::absolute(vmimage::inspect::image_of(document ? document->image : options.what));
+Wanted read(const fs::path& what, const Options& options) {
+  const auto document = read_spec(what);
+  const fs::path image = fs::absolute(vmimage::inspect::image_of(document ? document->image : what));
   Wanted wanted{document.value_or(fleet::Spec{}), vmimage::inspect::load_manifest(image)};
   std::string name = !options.name.empty() ? options.name : wanted.spec.name;
   if (name.empty())
@@ -112,8 +107,53 @@ Wanted read(const Options& options) {
   return wanted;
 }
 
-void up(const Options& options) {
-  change_fleet(read(options), std::chrono::seconds(options.timeout));
+/// The fleets of a document, with their images; each is looked at before any starts.
+std::vector<Wanted> read(const fleet::System& system) {
+  std::vector<Wanted> fleets;
+  std::set<std::string> with_address;
+  for (auto spec : system) {
+    spec.image = fs::absolute(vmimage::inspect::image_of(spec.image)).lexically_normal();
+    const Wanted wanted{spec, vmimage::inspect::load_manifest(spec.image)};
+    for (const auto& other : fleet::references(spec))
+      if (!with_address.contains(other))
+        throw support::invalid(
+            fmt::format("'{}' refers to the address of '{}', whose image has no TCP port", spec.name, other));
+    if (supervisor::main_port(wanted.manifest) != 0)
+      with_address.insert(spec.name);
+    fleets.push_back(wanted);
+  }
+  return fleets;
+}
+
+/// One after the other: each finds those that it refers to.
+void up_system(const fleet::System& system, const Options& options) {
+  std::map<std::string, std::string> addresses;
+  for (auto wanted : read(system)) {
+    wanted.spec = fleet::resolve(wanted.spec, [&](const std::string& name) { return addresses.at(name); });
+    const auto status = change_fleet(wanted, std::chrono::seconds(options.timeout));
+    fmt::print("{} {}\n", status.name, status.endpoint.empty() ? "-" : status.endpoint);
+    std::fflush(stdout);
+    if (!status.endpoint.empty())
+      addresses[status.name] = address_in_guests(status.endpoint);
+  }
+}
+
+void refuse_options(const CLI::App& command) {
+  for (const auto* option : command.get_options())
+    if (option->count() > 0 && option->nonpositional() && option->get_name() != "--timeout")
+      throw support::invalid(
+          fmt::format("{} is about one fleet, and several are described", option->get_name()),
+          "say it in the spec");
+}
+
+void up(const Options& options, const CLI::App& command) {
+  const fs::path what = spec_file(options.what);
+  if (const auto system = read_system(what)) {
+    refuse_options(command);
+    up_system(*system, options);
+  } else {
+    print_address(change_fleet(read(what, options), std::chrono::seconds(options.timeout)));
+  }
 }
 
 }  // namespace
@@ -121,7 +161,9 @@ void up(const Options& options) {
 void add_up(CLI::App& app) {
   auto options = std::make_shared<Options>();
   CLI::App* command = app.add_subcommand("up", "Starts a fleet, or makes it what is asked for");
-  command->add_option("image", options->what, "An image, its manifest, or a fleet spec (JSON)")
+  command
+      ->add_option("image", options->what,
+                   "An image, its manifest, a fleet spec (JSON), or a folder with fleets.json")
       ->required()
       ->type_name("IMAGE|SPEC");
   command->add_option("--count", options->count, "Number of instances")
@@ -164,7 +206,7 @@ void add_up(CLI::App& app) {
   command->add_flag("--ipv6", options->ipv6, "The fleet's address is on ::1, too");
   command->add_option("--driver", options->driver, "Where it runs (default: local)")->type_name("DRIVER");
   add_timeout_option(*command, options->timeout);
-  command->callback([options] { up(*options); });
+  command->callback([options, command] { up(*options, *command); });
 }
 
 }  // namespace vmfleet::command

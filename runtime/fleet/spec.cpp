@@ -67,19 +67,8 @@ Network read_network(Fields fields) {
   return network;
 }
 
-}  // namespace
-
-Spec parse_spec(const std::string& text, const std::string& where, const fs::path& folder) {
-  const json document = vmimage::support::parse_json(text, where);
-  Fields fields(document, where);
-  fields.require_version(kSpecVersion, "fleet spec");
-  if (fields.has("$schema"))
-    fields.string("$schema");
-  Spec spec;
-  if (fields.has("name")) {
-    spec.name = fields.string("name");
-    about(fields, "name", [&] { check_name(spec.name); });
-  }
+/// All but what the document itself is.
+void read_fleet(Fields& fields, const fs::path& folder, Spec& spec) {
   const std::string image = fields.string("image");
   if (image.empty())
     fields.fail("image", "is empty", "give the path of an image");
@@ -108,6 +97,29 @@ Spec parse_spec(const std::string& text, const std::string& where, const fs::pat
   if (fields.has("autoscale"))
     spec.autoscale = read_autoscale(fields.object("autoscale"));
   fields.finish();
+}
+
+}  // namespace
+
+Spec parse_spec(const std::string& text, const std::string& where, const fs::path& folder) {
+  const json document = vmimage::support::parse_json(text, where);
+  Fields fields(document, where);
+  fields.require_version(kSpecVersion, "fleet spec");
+  if (fields.has("$schema"))
+    fields.string("$schema");
+  Spec spec;
+  if (fields.has("name")) {
+    spec.name = fields.string("name");
+    about(fields, "name", [&] { check_name(spec.name); });
+  }
+  read_fleet(fields, folder, spec);
+  return spec;
+}
+
+Spec read_member(Fields& fields, const std::string& name, const fs::path& folder) {
+  Spec spec;
+  spec.name = name;
+  read_fleet(fields, folder, spec);
   return spec;
 }
 

@@ -10,6 +10,7 @@
 #include "fleet/autoscale.hpp"
 #include "fleet/rollout.hpp"
 #include "recipe/service.hpp"
+#include "support/json.hpp"
 
 namespace vmfleet::fleet {
 
@@ -49,6 +50,10 @@ struct Spec {
 /// `where`.
 Spec parse_spec(const std::string& text, const std::string& where, const std::filesystem::path& folder);
 std::string to_json(const Spec& spec);
+
+/// One of the fleets of a document that describes several: a spec without version and name of its own.
+Spec read_member(vmimage::support::Fields& fields, const std::string& name,
+                 const std::filesystem::path& folder);
 
 /// Whether a JSON document is a fleet spec, and not the manifest of an image.
 bool is_spec(const std::string& text);

@@ -13,6 +13,7 @@
 #include <valijson/validator.hpp>
 
 #include "fleet/spec.hpp"
+#include "fleet/system.hpp"
 #include "recipe/settings.hpp"
 #include "support/error.hpp"
 #include "support/file.hpp"
@@ -49,7 +50,10 @@ bool schema_takes(const fs::path& file) {
 /// Empty when parse_spec() takes the text, else its message.
 std::string complaint(const std::string& text) {
   try {
-    parse_spec(text, "spec.json", "/folder");
+    if (is_system(text))
+      parse_system(text, "spec.json", "/folder");
+    else
+      parse_spec(text, "spec.json", "/folder");
     return {};
   } catch (const Error& error) {
     EXPECT_EQ(2, error.exit_status());
@@ -92,6 +96,8 @@ TEST(FleetSpec, EverythingIsRead) {
 
 TEST(FleetSpec, WhatIsWrittenIsReadAgain) {
   for (const auto& file : specs("good")) {
+    if (is_system(read_file(file)))
+      continue;
     const Spec spec = parse_spec(read_file(file), "spec.json", "/folder");
     EXPECT_EQ(spec, parse_spec(to_json(spec), "again", "/elsewhere")) << file;
   }
@@ -114,6 +120,46 @@ TEST(FleetSpec, ASpecIsToldFromAManifest) {
   EXPECT_FALSE(is_spec(R"({"version": 1, "name": "a", "digest": "sha256:0", "boot": {"image": "x"}})"));
   EXPECT_FALSE(is_spec("[]"));
   EXPECT_FALSE(is_spec("{"));
+}
+
+std::vector<std::string> names_of(const System& system) {
+  std::vector<std::string> names;
+  for (const auto& spec : system)
+    names.push_back(spec.name);
+  return names;
+}
+
+TEST(FleetSystem, EachComesAfterThoseThatItRefersTo) {
+  const System system =
+      parse_system(read_file(kRoot / "tests/unit/fleets/good/fleets.json"), "fleets.json", "/folder");
+  EXPECT_EQ((std::vector<std::string>{"y.db", "orders", "a-gateway", "z"}), names_of(system));
+  const auto address = [](const std::string& fleet) { return "10.0.2.2:" + std::to_string(fleet.size()); };
+  const Spec orders = resolve(system[1], address);
+  EXPECT_EQ("postgresql://10.0.2.2:4/orders?x=10.0.2.2:4", orders.environment.at("DATABASE"));
+  EXPECT_EQ("${HOME} $ $x", orders.environment.at("LITERAL"));
+  EXPECT_EQ("/folder/orders.qcow2", orders.image);
+}
+
+std::string with_environment(const std::string& a, const std::string& b) {
+  const std::string rest = R"(", "network": {"host_loopback": true}, "environment": {"X": ")";
+  return R"({"version": 1, "fleets": {"a": {"image": "a)" + rest + a + R"("}}, "b": {"image": "b)" + rest +
+         b + R"("}}}})";
+}
+
+TEST(FleetSystem, ReferencesThatCannotBeAreRefused) {
+  EXPECT_EQ("", complaint(with_environment("${b.address}", "")));
+  EXPECT_EQ("spec.json: /fleets/a: there is no fleet 'c' in this document",
+            complaint(with_environment("${c.address}", "")));
+  EXPECT_EQ("spec.json: /fleets: fleets wait for one another: a needs b needs a",
+            complaint(with_environment("${b.address}", "${a.address}")));
+  EXPECT_EQ("spec.json: /fleets: fleets wait for one another: a needs a",
+            complaint(with_environment("${a.address}", "")));
+  EXPECT_EQ("spec.json: /fleets/a: '${b}' is no reference to a fleet",
+            complaint(with_environment("${b}", "")));
+  EXPECT_EQ("spec.json: /fleets/a: '${b.address' has no end",
+            complaint(with_environment("x${b.address", "")));
+  EXPECT_NE("", complaint(R"({"version": 1, "fleets": {"a": {"image": "a"},
+    "b": {"image": "b", "environment": {"X": "${a.address}"}}}})"));
 }
 
 TEST(FleetSpec, DefaultNamesAreNames) {
