@@ -2,6 +2,7 @@
 #
 #   vm_image(<name> TARGET <executable> | COMMAND <argv...> | JAR <file> | ... ...)     an image as a build artifact
 #   vm_add_boot_test(NAME <test> IMAGE <name> ...)                    a CTest test that boots it
+#   vm_fleet(<name> IMAGE <name> ...)                                 the spec of a fleet of it, and targets to run it
 #
 # This file holds the public functions; each of them reads as: take the arguments, check them, add the rules.
 # It comes from find_package(VMImage) (VMImageConfig.cmake) or from the VMImage source tree in the same build
@@ -18,6 +19,7 @@ include("${CMAKE_CURRENT_LIST_DIR}/VMImageRecipe.cmake")
 include("${CMAKE_CURRENT_LIST_DIR}/VMImageRules.cmake")
 include("${CMAKE_CURRENT_LIST_DIR}/VMImageFinish.cmake")
 include("${CMAKE_CURRENT_LIST_DIR}/VMImageCPackSetup.cmake")
+include("${CMAKE_CURRENT_LIST_DIR}/VMImageFleet.cmake")
 
 set(VMIMAGE_EXECUTABLE "" CACHE FILEPATH "The vmimage program to build images with; empty: VMImage's own")
 mark_as_advanced(VMIMAGE_EXECUTABLE)
@@ -85,6 +87,22 @@ function(vm_add_boot_test)
     UNPARSED "${arg_UNPARSED_ARGUMENTS}" MISSING "${arg_KEYWORDS_MISSING_VALUES}" STRICT "" LENIENT "${arg_COMMAND}")
   _vm_check_boot_test_arguments()
   _vm_add_boot_test_rules()
+endfunction()
+
+# vm_fleet(<name> IMAGE <image> [COUNT <n>] [PORT <n>] [CPUS <n>] [MEMORY <size>]
+#   [ENVIRONMENT <K=V...>] [SECRETS <name> <file> ...] [HOST_LOOPBACK] [COLD])
+#   Writes <name>.fleet.json, and adds the targets <name>-up, <name>-status and <name>-down.
+function(vm_fleet name)
+  set(options HOST_LOOPBACK COLD)
+  set(one_value IMAGE COUNT PORT CPUS MEMORY)
+  set(multi_value ENVIRONMENT SECRETS)
+  set(caller "vm_fleet(${name})")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "${options}" "${one_value}" "${multi_value}")
+  _vm_check_words("${caller}" "${options};${one_value};${multi_value}"
+    UNPARSED "${arg_UNPARSED_ARGUMENTS}" MISSING "${arg_KEYWORDS_MISSING_VALUES}"
+    STRICT "${arg_ENVIRONMENT}" LENIENT "${arg_SECRETS}")
+  _vm_check_fleet_arguments()
+  _vm_add_fleet_rules()
 endfunction()
 
 _vm_finish_later()

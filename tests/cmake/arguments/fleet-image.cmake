@@ -1,0 +1,2 @@
+vm_image(vm TARGET orders)
+vm_fleet(orders IMAGE vn)

@@ -1,0 +1,1 @@
+vm_fleet(orders COUNT 3)

@@ -1,0 +1,3 @@
+vm_image(vm TARGET orders)
+vm_fleet(orders IMAGE vm)
+vm_fleet(orders IMAGE vm)
