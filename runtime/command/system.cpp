@@ -56,7 +56,7 @@ std::optional<fleet::Spec> read_spec(const fs::path& file) {
 }
 
 std::optional<std::vector<std::string>> described_fleets(const fs::path& what) {
-  const fs::path file = spec_file(what);
+  const fs::path file = fs::is_directory(what) ? what / kFile : what;
   if (const auto system = read_system(file)) {
     std::vector<std::string> names;
     for (const auto& spec : *system)

@@ -57,6 +57,28 @@ vmfleet down large
 expect 2 '' vmfleet
 expect 2 'unknown command' vmfleet nonsense
 
+say "several fleets"
+member() { # member <name> <what it refers to>
+  printf '"%s": {"image": "%s", "network": {"host_loopback": true}, "environment": {"X": "%s"}}' "$1" "$image" "$2"
+}
+mkdir "$work/shop"
+fleets() { printf '{"version": 1, "fleets": {%s, %s}}' "$1" "$2" >"$work/shop/fleets.json"; }
+# shellcheck disable=SC2016
+fleets "$(member a '${c.address}')" "$(member b '')"
+expect 2 "/fleets/a: there is no fleet 'c' in this document" vmfleet up "$work/shop"
+# shellcheck disable=SC2016
+fleets "$(member a '${b.address}')" "$(member b '${a.address}')"
+expect 2 'fleets wait for one another: a needs b needs a' vmfleet up "$work/shop/fleets.json"
+expect 2 'fleets wait for one another' vmfleet down "$work/shop"
+fleets "$(member a '')" '"b": {"image": "none.qcow2"}'
+expect 2 "'$work/shop/none.qcow2'" vmfleet up "$work/shop"
+fleets "$(member a '')" "$(member b '')"
+expect 2 '--count is about one fleet' vmfleet up "$work/shop" --count 2
+vmfleet down "$work/shop" # there is none of them
+mkdir "$work/nobody"
+expect 2 'there is no fleets.json' vmfleet up "$work/nobody"
+(cd "$work" && expect 2 "there is no fleet 'nobody'" vmfleet down nobody)
+
 say "specs"
 spec "{\"version\": 1, \"image\": \"$image\", \"cuont\": 3}"
 expect 2 "unknown key" vmfleet up "$work/spec.json"
