@@ -19,6 +19,9 @@ int main(int argc, char** argv) {
   vmimage::command::add_outdated(app);
   vmimage::command::add_cache(app);
   vmimage::command::add_convert(app);
+  vmimage::command::add_publish(app);
+  vmimage::command::add_published(app);
+  vmimage::command::add_unpublish(app);
   vmimage::command::add_provision_inside(app);
   return vmimage::support::run_program(app, argc, argv);
 }

@@ -10,14 +10,19 @@ _vmimage() {
     --firmware) mapfile -t COMPREPLY < <(compgen -W "direct bios uefi" -- "$word"); return ;;
     --bus) mapfile -t COMPREPLY < <(compgen -W "virtio-blk virtio-scsi nvme pvscsi ahci ide" -- "$word"); return ;;
     --network) mapfile -t COMPREPLY < <(compgen -W "virtio vmxnet3 e1000" -- "$word"); return ;;
-    --to) mapfile -t COMPREPLY < <(compgen -W "qcow2 qcow2-zstd raw vmdk ova vdi vhd vhdx gce raw.gz" -- "$word"); return ;;
+    --to | --from)
+      local kinds="qcow2 qcow2-zstd raw vmdk ova vdi vhd vhdx gce raw.gz"
+      case $command in publish | published | unpublish) kinds=openstack ;; esac
+      mapfile -t COMPREPLY < <(compgen -W "$kinds" -- "$word")
+      return
+      ;;
     --tree) mapfile -t COMPREPLY < <(compgen -d -- "$word"); compopt -o filenames; return ;;
     -o | --output | --serial-log | --secure-boot-vars | --lock | --recipe | --package) mapfile -t COMPREPLY < <(compgen -f -- "$word"); compopt -o filenames; return ;;
-    --stem | --env | --volume | --memory | --cpus | --count | --timeout | --keep | --mirror | --partition) return ;;
+    --stem | --env | --volume | --memory | --cpus | --count | --timeout | --keep | --mirror | --partition | --cloud | --name) return ;;
   esac
   local words=
   if ((COMP_CWORD == 1)); then
-    words="build boot inspect ls cat cp diff convert base outdated cache --help --version"
+    words="build boot inspect ls cat cp diff convert publish published unpublish base outdated cache --help --version"
   else
     case $command in
       build) words="--output --base --package --stem --tree --lock --debug-shell --json --quiet --help" ;;
@@ -27,6 +32,9 @@ _vmimage() {
       cat | cp) words="--partition --help" ;;
       diff) words="--files --json --exit-code --help" ;;
       convert) words="--to --output --cpus --memory --json --quiet --help" ;;
+      publish) words="--to --cloud --name --keep --json --quiet --help" ;;
+      published) words="--to --cloud --json --help" ;;
+      unpublish) words="--from --cloud --help" ;;
       base)
         if ((COMP_CWORD == 2)); then
           words="list build lock update outdated --help"
@@ -54,7 +62,7 @@ _vmimage() {
   fi
   mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
   case $command in
-    build | boot | inspect | ls | cat | cp | diff | convert | base | outdated)
+    build | boot | inspect | ls | cat | cp | diff | convert | publish | base | outdated)
       if ((COMP_CWORD > 1)) && [[ $word != -* ]]; then
         mapfile -t COMPREPLY < <(compgen -f -- "$word")
         compopt -o filenames

@@ -1,6 +1,6 @@
 # fish completion for vmimage(1)
 
-set -l commands build boot inspect ls cat cp diff convert base outdated cache
+set -l commands build boot inspect ls cat cp diff convert publish published unpublish base outdated cache
 complete -c vmimage -f -n __fish_use_subcommand -l help -d 'Show help'
 complete -c vmimage -f -n __fish_use_subcommand -l version -d 'Show the version'
 complete -c vmimage -f -n __fish_use_subcommand -a build -d 'Turn a recipe into an image'
@@ -11,6 +11,9 @@ complete -c vmimage -f -n __fish_use_subcommand -a cat -d 'Print files of an ima
 complete -c vmimage -f -n __fish_use_subcommand -a cp -d 'Copy files out of an image'
 complete -c vmimage -f -n __fish_use_subcommand -a diff -d 'Say what changed between two images'
 complete -c vmimage -f -n __fish_use_subcommand -a convert -d 'Write an image in another format'
+complete -c vmimage -f -n __fish_use_subcommand -a publish -d 'Upload an image to a cloud'
+complete -c vmimage -f -n __fish_use_subcommand -a published -d 'List the images in a cloud'
+complete -c vmimage -f -n __fish_use_subcommand -a unpublish -d 'Remove images from a cloud'
 complete -c vmimage -f -n __fish_use_subcommand -a base -d 'What images are made on'
 complete -c vmimage -f -n __fish_use_subcommand -a outdated -d 'List packages that have newer versions'
 complete -c vmimage -f -n __fish_use_subcommand -a cache -d 'What was made once and is kept'
@@ -53,6 +56,14 @@ complete -c vmimage -n '__fish_seen_subcommand_from convert' -l cpus -x -d 'Proc
 complete -c vmimage -n '__fish_seen_subcommand_from convert' -l memory -x -d 'Memory of an OVA'
 complete -c vmimage -f -n '__fish_seen_subcommand_from convert' -l json -d 'For programs'
 complete -c vmimage -f -n '__fish_seen_subcommand_from convert' -s q -l quiet -d 'No progress'
+
+complete -c vmimage -n '__fish_seen_subcommand_from publish published' -l to -x -a 'openstack' -d 'Registry'
+complete -c vmimage -n '__fish_seen_subcommand_from unpublish' -l from -x -a 'openstack' -d 'Registry'
+complete -c vmimage -n '__fish_seen_subcommand_from publish published unpublish' -l cloud -x -d 'A cloud in clouds.yaml'
+complete -c vmimage -n '__fish_seen_subcommand_from publish' -l name -x -d 'Its name there'
+complete -c vmimage -n '__fish_seen_subcommand_from publish' -l keep -x -d 'Keep the newest N'
+complete -c vmimage -n '__fish_seen_subcommand_from publish published' -l json -d 'For programs'
+complete -c vmimage -n '__fish_seen_subcommand_from publish' -s q -l quiet -d 'No progress'
 
 complete -c vmimage -f -n '__fish_seen_subcommand_from base; and not __fish_seen_subcommand_from list build lock update outdated' -a 'list build lock update outdated'
 complete -c vmimage -n '__fish_seen_subcommand_from base; and __fish_seen_subcommand_from build lock update outdated' -a 'debian:bookworm ubuntu:noble minimal'

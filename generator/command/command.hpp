@@ -17,6 +17,9 @@ void add_cache(CLI::App& app);
 void add_base(CLI::App& app);
 void add_outdated(CLI::App& app);
 void add_convert(CLI::App& app);
+void add_publish(CLI::App& app);
+void add_published(CLI::App& app);
+void add_unpublish(CLI::App& app);
 void add_provision_inside(CLI::App& app);  ///< not for people
 
 }  // namespace vmimage::command

@@ -1,18 +1,14 @@
 #!/usr/bin/env bash
 # An image of ours in the cloud: a server made from it answers, and a group of two that Heat keeps grows to three, by a
 # signal to its scaling policy.
-#   boot.sh <folder of the cloud> <image.qcow2>
+#   boot.sh <folder of the cloud> <vmimage> <image.qcow2>
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
-file=$2
+program=$2
+file=$3
 
-image=$(api POST image /v2/images "{\"name\": \"$name\", \"disk_format\": \"qcow2\", \"container_format\": \"bare\",
-  \"min_disk\": 1, \"min_ram\": 256, \"hw_disk_bus\": \"virtio\", \"hw_firmware_type\": \"bios\"}" | jq -r .id)
+image=$(OS_CLIENT_CONFIG_FILE=$state/clouds.yaml OS_CLOUD=test "$program" publish "$file" --to openstack --name "$name" --quiet)
 clean_up api DELETE image "/v2/images/$image"
-curl --silent --show-error --fail --max-time 300 --request PUT "http://127.0.0.1:9292/v2/images/$image/file" \
-  --header "X-Auth-Token: $token" --header 'Content-Type: application/octet-stream' --data-binary "@$file"
-status=$(api GET image "/v2/images/$image" | jq -r .status)
-[[ $status == active ]] || fail "the image is $status after its upload"
 say "the image is in Glance"
 
 server=$(api POST compute /servers "{\"server\": {\"name\": \"$name-one\", \"imageRef\": \"$image\",

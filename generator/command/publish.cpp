@@ -1,0 +1,75 @@
+// vmimage publish: an image into a cloud's registry, once.
+
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "command/command.hpp"
+#include "command/print.hpp"
+#include "command/registry.hpp"
+#include "publish/prepare.hpp"
+#include "support/progress.hpp"
+
+namespace vmimage::command {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+struct Options {
+  fs::path image;
+  RegistryOptions registry;
+  std::string name;
+  int keep = 0;
+  bool json = false;
+  bool quiet = false;
+};
+
+void print(const Options& options, const publish::Outcome& outcome) {
+  if (!options.json) {
+    fmt::print("{}\n", outcome.image.id);
+    return;
+  }
+  support::json removed = support::json::array();
+  for (const auto& image : outcome.removed)
+    removed.push_back(image.id);
+  support::json document{{"version", 1}, {"registry", options.registry.kind}, {"sent", outcome.sent}};
+  document["image"] = to_json(outcome.image);
+  document["removed"] = removed;
+  print_json(document);
+}
+
+void publish_image(const Options& options) {
+  publish::Outcome outcome;
+  {
+    using Mode = support::Progress::Mode;
+    support::Progress progress(options.quiet ? Mode::Quiet : support::Progress::detect());
+    // What can be wrong with the account is said before an image is read, or converted.
+    const auto registry = publish::open_registry(options.registry.kind, {options.registry.cloud});
+    const auto prepared = publish::prepare(options.image, options.name, progress.report());
+    const support::FileLock alone(publishing_lock());
+    outcome = publish::publish(*registry, prepared.upload, options.keep, progress.report());
+    progress.step(outcome.sent ? "published" : "it is there already: nothing was sent");
+  }
+  print(options, outcome);
+}
+
+}  // namespace
+
+void add_publish(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand("publish", "Uploads an image to a cloud, unless it is there");
+  command->add_option("image", options->image, "An image of any format, or the manifest beside one")
+      ->required()
+      ->type_name("IMAGE");
+  add_registry_options(*command, options->registry);
+  command->add_option("--name", options->name, "Its name there (default: the image's)")->type_name("NAME");
+  command->add_option("--keep", options->keep, "Remove all of its name but the newest N")
+      ->type_name("N")
+      ->check(CLI::Range(1, 10000));
+  command->add_flag("--json", options->json, "Say what was done as JSON");
+  command->add_flag("-q,--quiet", options->quiet, "No progress");
+  command->callback([options] { publish_image(*options); });
+}
+
+}  // namespace vmimage::command

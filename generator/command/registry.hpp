@@ -1,0 +1,26 @@
+#pragma once
+// What the commands about published images have in common.
+
+#include <CLI/CLI.hpp>
+#include <string>
+
+#include "publish/registry.hpp"
+#include "support/json.hpp"
+
+namespace vmimage::command {
+
+struct RegistryOptions {
+  std::string kind;
+  std::string cloud;
+};
+
+/// --to and --cloud.
+void add_registry_options(CLI::App& command, RegistryOptions& options);
+
+/// A published image as --json tells it.
+support::json to_json(const publish::Published& image);
+
+/// Held while images are published: what another one of us has uploaded half is not taken for a remainder.
+std::filesystem::path publishing_lock();
+
+}  // namespace vmimage::command

@@ -1,0 +1,85 @@
+#include "publish/openstack/session.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "support/error.hpp"
+#include "support/json.hpp"
+
+namespace vmimage::publish::openstack {
+
+using support::failure;
+using support::json;
+
+std::string reason_of(const Response& response) {
+  const json body = json::parse(response.body, nullptr, false);
+  if (body.is_object())
+    for (const auto& [key, value] : body.items()) {
+      const json& said = value.is_object() && value.contains("message") ? value["message"] : value;
+      if (said.is_string())
+        return said.get<std::string>();
+    }
+  constexpr std::size_t kShown = 200;
+  std::string text;
+  bool in_tag = false;  // Glance answers in HTML
+  for (const char c : response.body.substr(0, 2 * kShown)) {
+    in_tag = c == '<' || (in_tag && c != '>');
+    if (!in_tag)
+      text += c == '>' ? ' ' : c;
+  }
+  text.resize(std::min(text.size(), kShown));
+  return fmt::format("HTTP {}{}{}", response.status, text.empty() ? "" : ": ", text);
+}
+
+std::string endpoint_of(const std::string& catalog, const std::string& type, const std::string& interface,
+                        const std::string& region) {
+  const json services = json::parse(catalog, nullptr, false);
+  std::set<std::string> regions;
+  for (const auto& service : services) {
+    if (service.value("type", "") != type)
+      continue;
+    for (const auto& endpoint : service.value("endpoints", json::array())) {
+      if (endpoint.value("interface", "") != interface)
+        continue;
+      const std::string here = endpoint.value("region_id", endpoint.value("region", ""));
+      if (region.empty() || here == region)
+        return endpoint.value("url", "");
+      regions.insert(here);
+    }
+  }
+  if (regions.empty())
+    throw failure(
+        fmt::format("the cloud has no service of the type '{}' with a {} address", type, interface));
+  throw support::invalid(
+      fmt::format("the cloud has no service of the type '{}' in the region '{}'", type, region),
+      fmt::format("it has: {}", fmt::join(regions, ", ")));
+}
+
+Session::Session(Credentials credentials) : credentials_(std::move(credentials)) {
+  log_in();
+}
+
+void Session::log_in() {
+  const Service keystone("Keystone", identity_url(credentials_.url()), trust());
+  const Response response = keystone.request("POST", "/auth/tokens", {{"Content-Type", "application/json"}},
+                                             token_request(credentials_));
+  const auto token = response.headers.find("x-subject-token");
+  if (response.status != 201 || token == response.headers.end())
+    throw failure(fmt::format("failed to log in at '{}': {}", keystone.url(), reason_of(response)),
+                  response.status == 401 ? "the credentials are those of " + credentials_.source : "");
+  token_ = token->second;
+  const json body = json::parse(response.body, nullptr, false);
+  const json about = body.is_object() ? body.value("token", json::object()) : json::object();
+  catalog_ = about.value("catalog", json::array()).dump();
+  project_ = about.value("project", json::object()).value("id", "");
+}
+
+std::string Session::endpoint(const std::string& type) const {
+  if (type == "image" && !credentials_.image_endpoint.empty())
+    return credentials_.image_endpoint;
+  return endpoint_of(catalog_, type, credentials_.interface, credentials_.region);
+}
+
+}  // namespace vmimage::publish::openstack

@@ -1,0 +1,22 @@
+#pragma once
+// From an image of any format to what registries take.
+
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "publish/registry.hpp"
+#include "support/file.hpp"
+
+namespace vmimage::publish {
+
+struct Prepared {
+  Upload upload;
+  std::shared_ptr<support::TempDir> converted;  ///< holds the file, when it had to be made
+};
+
+/// `image`: an image, or the manifest beside one. One that is no whole qcow2 file is converted, in $TMPDIR.
+/// `name`: empty: the image's own. Throws Error{Usage} when the image is damaged, or none.
+Prepared prepare(const std::filesystem::path& image, const std::string& name, const support::Report& report);
+
+}  // namespace vmimage::publish

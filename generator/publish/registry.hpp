@@ -1,0 +1,84 @@
+#pragma once
+// Where images are published to: clouds' registries of images. One folder each (docs/ARCHITECTURE.md, "A
+// registry"); what holds for all of them is here.
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "recipe/manifest.hpp"
+#include "support/progress.hpp"
+
+namespace vmimage::publish {
+
+/// What is to be published.
+struct Upload {
+  std::filesystem::path file;  ///< qcow2 without a backing file
+  std::uint64_t size = 0;      ///< of the file
+  std::string name;
+  std::string version;
+  std::string digest;        ///< "sha256:…": the image's; equal for equal images
+  std::uint64_t disk = 0;    ///< bytes that its disk has
+  std::uint64_t memory = 0;  ///< bytes that an instance needs
+  std::string base;          ///< as in the manifest; empty: not known
+  std::vector<std::string> firmware;
+};
+
+/// An image in a registry that was put there by publish().
+struct Published {
+  std::string id;
+  std::string name;
+  std::string version;
+  std::string digest;
+  std::string created;     ///< as the registry says it, ISO 8601
+  std::uint64_t size = 0;  ///< bytes
+  bool whole = true;       ///< false: its upload did not come to its end
+  bool locked = false;     ///< the registry does not let it be removed
+};
+
+/// Which account of a registry: what its own tools call it; empty: what they take by themselves.
+struct Account {
+  std::string name;
+};
+
+class Registry {
+ public:
+  virtual ~Registry() = default;
+  /// Those put there by publish(), the newest first.
+  virtual std::vector<Published> list() = 0;
+  /// Uploads it and checks what arrived. When that fails nothing is left, as far as the registry can be
+  /// reached.
+  virtual Published send(const Upload& upload, const support::Report& report) = 0;
+  virtual void remove(const Published& image) = 0;
+};
+
+struct Kind {
+  std::string name;
+  std::unique_ptr<Registry> (*open)(const Account& account);
+};
+const std::vector<Kind>& kinds();
+std::string kind_names();  ///< for people
+/// Throws Error{Usage} for a name that is not known.
+std::unique_ptr<Registry> open_registry(const std::string& kind, const Account& account);
+
+/// Of `images`, the newest first: those of a name that are more than the newest `keep`; never incomplete or
+/// locked ones. Pure.
+std::vector<Published> surplus(const std::vector<Published>& images, const std::string& name, int keep);
+
+/// The image that `word` means: its identifier, or its digest (or at least 8 digits of its beginning). Throws
+/// Error{Usage} when there is none, or more than one. Pure.
+const Published& find_published(const std::vector<Published>& images, const std::string& word);
+
+struct Outcome {
+  Published image;
+  bool sent = false;  ///< false: it was there
+  std::vector<Published> removed;
+};
+
+/// Publishes an image unless one with its name and digest is there; what an earlier upload of it left half
+/// goes first. `keep` > 0: afterwards only so many images of its name are left.
+Outcome publish(Registry& registry, const Upload& upload, int keep, const support::Report& report);
+
+}  // namespace vmimage::publish
