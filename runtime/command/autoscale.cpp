@@ -5,15 +5,13 @@
 #include <algorithm>
 #include <memory>
 
-#include "command/change.hpp"
-#include "command/memory.hpp"
+#include "command/fleet.hpp"
 #include "fleet/rules.hpp"
 #include "support/error.hpp"
 
 namespace vmfleet::command {
 
 namespace support = vmimage::support;
-using supervisor::Client;
 
 namespace {
 
@@ -44,13 +42,6 @@ fleet::Autoscale wanted_by(const Options& options, const std::optional<fleet::Au
   return fleet::read_autoscale(support::Fields(document, "the command line"));
 }
 
-int most_of(const fleet::Autoscale& autoscale) {
-  int most = autoscale.most;
-  for (const auto& entry : autoscale.schedule)
-    most = std::max(most, entry.most);
-  return most;
-}
-
 void show(const std::optional<fleet::Autoscale>& autoscale) {
   if (autoscale)
     fmt::print("{}\n", fleet::to_json(*autoscale).dump(2));
@@ -59,8 +50,8 @@ void show(const std::optional<fleet::Autoscale>& autoscale) {
 }
 
 void autoscale(const Options& options) {
-  Client client(choose_fleet(options.fleet));
-  const auto present = present_spec(client.place().name).value().autoscale;
+  const auto fleet = choose_fleet(options.fleet);
+  const auto present = fleet->spec().value().autoscale;
   const bool asked = options.least || options.most || options.cooldown || !options.targets.empty();
   if (options.off && asked)
     throw support::invalid("--off goes with none of the others", "give either");
@@ -68,14 +59,8 @@ void autoscale(const Options& options) {
     show(present);
     return;
   }
-  support::json order{{"command", "autoscale"}};
-  require_running(client.place());
-  if (!options.off) {
-    const auto wanted = wanted_by(options, present);
-    require_memory(client.place().name, most_of(wanted));
-    order["autoscale"] = fleet::to_json(wanted);
-  }
-  client.order(order);
+  choose_running_fleet(fleet->name())
+      ->autoscale(options.off ? std::nullopt : std::optional(wanted_by(options, present)));
 }
 
 }  // namespace

@@ -2,26 +2,14 @@
 // What `up` and `deploy` share: a fleet is told what it shall be, and watched until it is, or is back at what
 // it was.
 
-#include <optional>
-
 #include "command/fleet.hpp"
-#include "fleet/spec.hpp"
-#include "recipe/manifest.hpp"
 
 namespace vmfleet::command {
 
-struct Wanted {
-  fleet::Spec spec;
-  vmimage::recipe::Manifest manifest;
-  std::optional<fleet::RolloutRules> rollout = {};  ///< absent: the spec's
-};
-
-/// What an existing fleet is now; nothing when there is none.
-std::optional<fleet::Spec> present_spec(const std::string& name);
-
 /// Changes the fleet, which is made when there is none, and returns once it is settled. When it does not get
 /// so far in time (nothing: as long as it takes), or we are interrupted, it is taken back. Throws Error.
-fleet::Status change_fleet(const Wanted& wanted, const std::optional<std::chrono::seconds>& timeout);
+fleet::Status change_fleet(driver::Fleet& fleet, const driver::Wanted& wanted,
+                           const std::optional<std::chrono::seconds>& timeout);
 
 /// Prints a fleet's address.
 void print_address(const fleet::Status& status);

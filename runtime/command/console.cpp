@@ -89,7 +89,8 @@ void converse(supervisor::LogReader& log, const driver::ProcessId& process, Line
 }
 
 void console(const std::vector<std::string>& words) {
-  const auto [place, instance] = choose_instance(words);
+  const auto [fleet, instance] = choose_instance(words);
+  const auto place = place_of(*fleet, "console on this machine");
   const auto process = driver::identify(instance.pid);
   if (instance.pid == 0 || !process)
     throw support::failure(

@@ -12,12 +12,10 @@ namespace vmfleet::command {
 namespace {
 
 void dashboard(const std::string& name) {
-  const auto place = choose_fleet(name);
-  require_running(place);
-  const auto status = supervisor::Client(place).status();
+  const auto status = choose_running_fleet(name)->status();
   if (status.dashboard.empty())
     throw vmimage::support::failure(
-        fmt::format("the dashboard of '{}' found no free port on 127.0.0.1", place.name));
+        fmt::format("the dashboard of '{}' found no free port on 127.0.0.1", status.name));
   fmt::print("{}\n", status.dashboard);
 }
 

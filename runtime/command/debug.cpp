@@ -16,8 +16,8 @@ struct Options {
 };
 
 void debug(const Options& options) {
-  const auto [place, instance] = choose_instance(options.words);
-  supervisor::Client(place).order({{"command", "debug"}, {"instance", instance.id}, {"end", options.end}});
+  const auto [fleet, instance] = choose_instance(options.words);
+  fleet->debug(instance.id, options.end);
   if (!options.end)
     fmt::print("{}\n", instance.address);
 }

@@ -15,7 +15,6 @@ namespace vmfleet::command {
 
 namespace fs = std::filesystem;
 namespace support = vmimage::support;
-using supervisor::Client;
 
 namespace {
 
@@ -30,22 +29,19 @@ std::optional<std::chrono::seconds> limit_of(const std::optional<int>& seconds) 
 }
 
 void deploy(const Options& options) {
-  const auto place = choose_fleet(options.words.size() == 2 ? options.words.front() : "");
-  require_running(place);
+  const auto fleet = choose_running_fleet(options.words.size() == 2 ? options.words.front() : "");
   const fs::path image = fs::absolute(vmimage::inspect::image_of(options.words.back()));
-  Wanted wanted{present_spec(place.name).value(), vmimage::inspect::load_manifest(image)};
-  wanted.spec.name = place.name;
+  driver::Wanted wanted{fleet->spec().value(), vmimage::inspect::load_manifest(image)};
   wanted.spec.image = image.lexically_normal();
   wanted.rollout =
       fleet::read_rollout(support::Fields(options.rollout, "the command line"), wanted.spec.rollout);
-  print_address(change_fleet(wanted, limit_of(options.timeout)));
+  print_address(change_fleet(*fleet, wanted, limit_of(options.timeout)));
 }
 
 void rollback(const std::string& name, const std::optional<int>& timeout) {
-  Client client(choose_fleet(name));
-  require_running(client.place());
-  order_and_settle(client, {{"command", "rollback"}}, limit_of(timeout));
-  fmt::print("{}\n", client.status().image);
+  const auto fleet = choose_running_fleet(name);
+  const auto change = fleet->roll_back();
+  fmt::print("{}\n", wait_until_settled(*fleet, limit_of(timeout), change.rollout).image);
 }
 
 void add_time_limit(CLI::App& command, std::optional<int>& seconds) {

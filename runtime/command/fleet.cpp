@@ -5,7 +5,6 @@
 
 #include <algorithm>
 
-#include "supervisor/logs.hpp"
 #include "support/error.hpp"
 #include "support/file.hpp"
 #include "support/process.hpp"
@@ -15,8 +14,7 @@ namespace vmfleet::command {
 
 namespace support = vmimage::support;
 using Clock = std::chrono::steady_clock;
-using supervisor::Client;
-using supervisor::Place;
+using driver::Fleet;
 
 namespace {
 
@@ -24,8 +22,7 @@ constexpr int kQuickFailures = 3;  // in a row, and waiting longer would not hel
 constexpr std::size_t kTailLines = 20;
 
 /// The end of a log, without what a terminal would not show.
-std::string tail(const std::filesystem::path& file) {
-  std::string text = supervisor::read_log(file);
+std::string tail(std::string text) {
   std::erase_if(text, [](unsigned char c) { return c < ' ' && c != '\n' && c != '\t'; });
   while (!text.empty() && text.back() == '\n')
     text.pop_back();
@@ -47,7 +44,7 @@ const fleet::InstanceStatus* culprit(const fleet::Status& status) {
   return nullptr;
 }
 
-[[noreturn]] void give_up(const Client& client, const fleet::Status& status, const std::string& when) {
+[[noreturn]] void give_up(Fleet& fleet, const fleet::Status& status, const std::string& when) {
   std::string message = fmt::format("failed to bring up '{}': {} of {} instances healthy {}", status.name,
                                     status.healthy(), status.desired, when);
   if (!status.problem.empty())
@@ -55,7 +52,7 @@ const fleet::InstanceStatus* culprit(const fleet::Status& status) {
   const auto* one = culprit(status);
   if (!one)
     throw support::failure(message);
-  const std::string words = tail(client.place().log(one->id));
+  const std::string words = tail(fleet.log(one->id)->read());
   throw support::failure(message, words.empty()
                                       ? fmt::format("the log of {} is empty", one->id)
                                       : fmt::format("the log of {} ends with:\n{}\n", one->id, words));
@@ -83,35 +80,64 @@ void pause(std::chrono::milliseconds time) {
   support::check_interrupt();
 }
 
+support::Error no_such_fleet(const std::string& name, const std::vector<std::string>& names) {
+  const std::string guess = support::nearest(name, names);
+  return support::invalid(fmt::format("there is no fleet '{}'", name),
+                          !guess.empty()  ? fmt::format("did you mean '{}'?", guess)
+                          : names.empty() ? "start one with 'vmfleet up IMAGE'"
+                                          : "'vmfleet list' shows which there are");
+}
+
 }  // namespace
 
-Place choose_fleet(const std::string& name) {
+OneFleet choose_fleet(const std::string& name) {
+  std::vector<std::string> names;
+  for (const auto& driver : driver::drivers())
+    for (const auto& one : driver->fleets()) {
+      if (one == name)
+        return driver->fleet(name);
+      names.push_back(one);
+    }
   if (!name.empty())
-    return supervisor::find_place(name);
-  const auto names = supervisor::fleet_names();
+    throw no_such_fleet(name, names);
   if (names.size() == 1)
-    return supervisor::find_place(names[0]);
+    return choose_fleet(names[0]);
   if (names.empty())
     throw support::invalid("there is no fleet", "start one with 'vmfleet up IMAGE'");
   throw support::invalid(fmt::format("there are {} fleets: {}", names.size(), fmt::join(names, ", ")),
                          "say which one is meant");
 }
 
+OneFleet choose_running_fleet(const std::string& name) {
+  auto fleet = choose_fleet(name);
+  if (fleet->status().mode == "stopped")
+    throw support::failure(fmt::format("the fleet '{}' is stopped", fleet->name()),
+                           fmt::format("start it with 'vmfleet start {}'", fleet->name()));
+  return fleet;
+}
+
+supervisor::Place place_of(Fleet& fleet, const std::string& what) {
+  const auto spec = fleet.spec();
+  if (spec && driver::find_driver(spec->driver).converges() == driver::Converges::ByItself)
+    throw support::invalid(fmt::format("a fleet of the driver '{}' has no {}", spec->driver, what),
+                           "it looks after its fleets by itself");
+  return supervisor::locate(fleet.name());
+}
+
 ChosenInstance choose_instance(const std::vector<std::string>& words) {
   const std::string& id = words.back();
   // An instance's name begins with its fleet's.
-  const auto place = choose_fleet(words.size() == 2 ? words.front() : id.substr(0, id.rfind('-')));
-  require_running(place);
-  const auto status = Client(place).status();
+  auto fleet = choose_running_fleet(words.size() == 2 ? words.front() : id.substr(0, id.rfind('-')));
+  const auto status = fleet->status();
   std::vector<std::string> ids;
   for (const auto& one : status.instances) {
     if (one.id == id)
-      return {place, one};
+      return {std::move(fleet), one};
     ids.push_back(one.id);
   }
   const std::string guess = support::nearest(id, ids);
   throw support::invalid(
-      fmt::format("the fleet '{}' has no instance '{}'", place.name, id),
+      fmt::format("the fleet '{}' has no instance '{}'", fleet->name(), id),
       ids.empty() ? "" : "it has " + (guess.empty() ? fmt::format("{}", fmt::join(ids, ", ")) : guess));
 }
 
@@ -134,14 +160,14 @@ CLI::Option* add_timeout_option(CLI::App& command, int& seconds) {
       ->default_val(kDefaultTimeout);
 }
 
-fleet::Status wait_until_settled(Client& client, const std::optional<std::chrono::seconds>& timeout,
+fleet::Status wait_until_settled(Fleet& fleet, const std::optional<std::chrono::seconds>& timeout,
                                  int number) {
   support::Progress progress(support::Progress::detect());
   const auto start = Clock::now();
   std::string said;
   while (true) {
     support::check_interrupt();
-    const fleet::Status status = client.status();
+    const fleet::Status status = fleet.status();
     if (status.settled && status.rollout.back && status.rollout.number > number)
       throw support::failure(fmt::format(
           "failed to change '{}'; it is what it was before: {}", status.name,
@@ -153,23 +179,11 @@ fleet::Status wait_until_settled(Client& client, const std::optional<std::chrono
       said = now;
     }
     if (status.quick_failures >= kQuickFailures)
-      give_up(client, status, fmt::format("after {} attempts", status.quick_failures));
+      give_up(fleet, status, fmt::format("after {} attempts", status.quick_failures));
     if (timeout && Clock::now() >= start + *timeout)
-      give_up(client, status, fmt::format("after {} s", timeout->count()));
+      give_up(fleet, status, fmt::format("after {} s", timeout->count()));
     pause(std::chrono::milliseconds(50));
   }
-}
-
-void order_and_settle(Client& client, const support::json& order,
-                      const std::optional<std::chrono::seconds>& timeout) {
-  const auto answer = client.order(order);
-  wait_until_settled(client, timeout, fleet::parse_status(answer.at("status")).rollout.number);
-}
-
-void require_running(const Place& place) {
-  if (supervisor::stopped_status(place))
-    throw support::failure(fmt::format("the fleet '{}' is stopped", place.name),
-                           fmt::format("start it with 'vmfleet start {}'", place.name));
 }
 
 }  // namespace vmfleet::command

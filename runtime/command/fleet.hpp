@@ -7,20 +7,28 @@
 #include <string>
 
 #include "command/command.hpp"
-#include "fleet/status.hpp"
-#include "supervisor/client.hpp"
+#include "driver/driver.hpp"
+#include "supervisor/place.hpp"
 
 namespace vmfleet::command {
 
 constexpr int kDefaultTimeout = 300;  ///< seconds
 
-/// The fleet named; with no name, the only one that there is. Throws Error{Usage}.
-supervisor::Place choose_fleet(const std::string& name);
+using OneFleet = std::unique_ptr<driver::Fleet>;
+
+/// The fleet named; with no name, the only one that there is. Throws Error{Usage}, with the nearest name as
+/// hint, when there is none.
+OneFleet choose_fleet(const std::string& name);
+/// The same, which must run. Throws Error{Failure} when it is stopped.
+OneFleet choose_running_fleet(const std::string& name);
+/// Where the supervisor of a fleet keeps it. Throws Error{Usage} that says that it has none, and so no
+/// `what`.
+supervisor::Place place_of(driver::Fleet& fleet, const std::string& what);
 
 /// An instance of a fleet, by "[FLEET] INSTANCE". Throws Error{Usage}, with the nearest name as hint, when
 /// there is none.
 struct ChosenInstance {
-  supervisor::Place place;
+  OneFleet fleet;
   fleet::InstanceStatus status;
 };
 ChosenInstance choose_instance(const std::vector<std::string>& words);
@@ -34,13 +42,7 @@ CLI::Option* add_timeout_option(CLI::App& command, int& seconds);
 /// Waits until the fleet is settled, and says on standard error how far it is. Throws Error{Failure} with the
 /// end of an instance's log when that takes longer, or its instances fail again and again, and with the
 /// reason when rollout `number` was gone back from; Error{Interrupted} on Ctrl-C.
-fleet::Status wait_until_settled(supervisor::Client& client,
-                                 const std::optional<std::chrono::seconds>& timeout, int number);
-/// Gives the order, and waits for what follows from it.
-void order_and_settle(supervisor::Client& client, const vmimage::support::json& order,
-                      const std::optional<std::chrono::seconds>& timeout);
-
-/// Throws Error{Failure} that says that a stopped fleet does not have what was asked for.
-void require_running(const supervisor::Place& place);
+fleet::Status wait_until_settled(driver::Fleet& fleet, const std::optional<std::chrono::seconds>& timeout,
+                                 int number);
 
 }  // namespace vmfleet::command

@@ -9,6 +9,7 @@
 #include "command/fleet.hpp"
 #include "fleet/spec.hpp"
 #include "service/manager.hpp"
+#include "supervisor/client.hpp"
 #include "support/error.hpp"
 #include "support/file.hpp"
 
@@ -42,7 +43,7 @@ service::Unit unit_of(const supervisor::Place& place, Manager manager) {
 }
 
 void install(const Options& options) {
-  const auto place = choose_fleet(options.fleet);
+  const auto place = place_of(*choose_fleet(options.fleet), "service on this machine");
   const Manager manager = options.system ? Manager::System : Manager::User;
   const auto unit = unit_of(place, manager);
   if (options.print) {
@@ -66,7 +67,7 @@ void install(const Options& options) {
 }
 
 void uninstall(const std::string& name) {
-  const std::string fleet = name.empty() ? choose_fleet("").name : name;
+  const std::string fleet = name.empty() ? choose_fleet("")->name() : name;
   fleet::check_name(fleet);
   const bool user = service::uninstall(Manager::User, fleet);
   const bool system = service::uninstall(Manager::System, fleet);

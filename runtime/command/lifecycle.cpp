@@ -7,19 +7,16 @@
 #include <memory>
 
 #include "command/fleet.hpp"
-#include "command/memory.hpp"
 #include "command/system.hpp"
 #include "fleet/spec.hpp"
 #include "service/manager.hpp"
-#include "supervisor/damage.hpp"
+#include "supervisor/client.hpp"
 #include "supervisor/supervisor.hpp"
-#include "supervisor/volumes.hpp"
 #include "support/error.hpp"
 
 namespace vmfleet::command {
 
 namespace support = vmimage::support;
-using supervisor::Client;
 
 namespace {
 
@@ -39,27 +36,25 @@ int parse_count(const std::string& text) {
 
 void scale(const std::vector<std::string>& words, int timeout) {
   const int count = parse_count(words.back());
-  Client client(choose_fleet(words.size() == 2 ? words.front() : ""));
-  require_running(client.place());
-  require_memory(client.place().name, count);
-  order_and_settle(client, {{"command", "scale"}, {"count", count}}, std::chrono::seconds(timeout));
+  const auto fleet = choose_running_fleet(words.size() == 2 ? words.front() : "");
+  const auto change = fleet->scale(count);
+  wait_until_settled(*fleet, std::chrono::seconds(timeout), change.rollout);
 }
 
 void restart(const Options& options) {
-  Client client(choose_fleet(options.fleet));
-  require_running(client.place());
-  order_and_settle(client, {{"command", "restart"}}, std::chrono::seconds(options.timeout));
+  const auto fleet = choose_running_fleet(options.fleet);
+  const auto change = fleet->restart();
+  wait_until_settled(*fleet, std::chrono::seconds(options.timeout), change.rollout);
 }
 
 void start(const Options& options) {
-  Client client(choose_fleet(options.fleet));
-  order_and_settle(client, {{"command", "start"}}, std::chrono::seconds(options.timeout));
+  const auto fleet = choose_fleet(options.fleet);
+  const auto change = fleet->start();
+  wait_until_settled(*fleet, std::chrono::seconds(options.timeout), change.rollout);
 }
 
 void stop(const Options& options) {
-  Client client(choose_fleet(options.fleet));
-  if (!supervisor::stopped_status(client.place()))
-    client.end("stop");
+  choose_fleet(options.fleet)->stop();
 }
 
 struct DownOptions {
@@ -67,42 +62,36 @@ struct DownOptions {
   bool volumes = false;
 };
 
-/// Whether there is a fleet of this name, or what one has left.
-bool is_known(const std::string& name) {
-  const auto has = [&](const std::vector<std::string>& names) {
-    return std::find(names.begin(), names.end(), name) != names.end();
-  };
-  return has(supervisor::fleet_names()) || has(supervisor::fleets_with_kept_volumes());
+/// The fleet of this name that there is, or that has left volumes; nullptr: neither.
+OneFleet known_fleet(const std::string& name, bool or_volumes) {
+  for (const auto& driver : driver::drivers())
+    if (auto fleet = driver->fleet(name); fleet->exists() || (or_volumes && !fleet->volumes().empty()))
+      return fleet;
+  return nullptr;
 }
 
 void down_one(const DownOptions& options) {
-  if (options.volumes && supervisor::remove_kept_volumes(options.fleet))
-    return;
-  const auto place = choose_fleet(options.fleet);
-  if (supervisor::remove_damaged(place)) {
-    if (options.volumes)
-      supervisor::remove_kept_volumes(place.name);
-  } else {
-    Client(place).end("down", options.volumes ? Client::Volumes::Remove : Client::Volumes::Keep);
-  }
-  if (!supervisor::volumes_of(place).empty())
+  auto fleet = known_fleet(options.fleet, options.volumes);
+  if (!fleet)
+    fleet = choose_fleet(options.fleet);
+  fleet->down(options.volumes ? driver::Volumes::Remove : driver::Volumes::Keep);
+  if (const auto kept = fleet->volumes(); !kept.empty())
     fmt::print(
         stderr,
         "vmfleet: the volumes of '{0}' are kept in {1}: 'vmfleet up' takes them again, 'vmfleet down {0} "
         "--volumes' removes them\n",
-        place.name, place.volumes().string());
+        fleet->name(), kept);
 }
 
 /// A fleet by its name; or those that a folder or a file describes, of which some may be gone already.
 void down(const DownOptions& options) {
   std::error_code problem;
-  const bool is_file = !is_known(options.fleet) && std::filesystem::exists(options.fleet, problem);
+  const bool is_file = !known_fleet(options.fleet, true) && std::filesystem::exists(options.fleet, problem);
   const auto described = is_file ? described_fleets(options.fleet) : std::nullopt;
   if (!described)
     return down_one(options);
   for (const auto& name : *described)
-    if (const auto fleets = supervisor::fleet_names();
-        options.volumes ? is_known(name) : std::find(fleets.begin(), fleets.end(), name) != fleets.end())
+    if (known_fleet(name, options.volumes))
       down_one({name, options.volumes});
 }
 
@@ -176,7 +165,7 @@ void power_off_at_shutdown(const SuperviseOptions& options) {
   const auto place = supervisor::locate(options.fleet);
   const bool runs = std::filesystem::exists(place.state()) && !supervisor::stopped_status(place);
   if (runs && service::is_shutting_down(system ? service::Manager::System : service::Manager::User))
-    Client(place).end("halt");
+    supervisor::Client(place).end("halt");
 }
 
 }  // namespace

@@ -1,7 +1,5 @@
 // vmfleet logs and events: what instances said, and what happened to them.
 
-#include "supervisor/logs.hpp"
-
 #include <fmt/format.h>
 #include <poll.h>
 
@@ -11,14 +9,12 @@
 
 #include "command/fleet.hpp"
 #include "machine/serial.hpp"
-#include "supervisor/events.hpp"
 #include "support/error.hpp"
 #include "support/json.hpp"
 #include "support/process.hpp"
 
 namespace vmfleet::command {
 
-namespace fs = std::filesystem;
 namespace machine = vmimage::machine;
 namespace support = vmimage::support;
 
@@ -31,27 +27,16 @@ struct Options {
   bool json = false;
 };
 
-/// The ids that there are logs of, oldest first ("a-2" before "a-10").
-std::vector<std::string> logged(const supervisor::Place& place) {
-  std::vector<std::string> ids;
-  std::error_code problem;
-  for (const auto& entry : fs::directory_iterator(place.logs(), problem))
-    if (entry.path().extension() == ".log")
-      ids.push_back(entry.path().stem());
-  std::sort(ids.begin(), ids.end(), [](const std::string& a, const std::string& b) {
-    return std::pair(a.size(), a) < std::pair(b.size(), b);
-  });
-  return ids;
-}
-
 /// Prints whole lines that are new since the last call.
 class Follower {
  public:
   explicit Follower(bool prefix) : prefix_(prefix) {}
 
-  void print_new(const std::string& id, const fs::path& file, bool to_the_end) {
-    Part& part = read_.try_emplace(id, Part{supervisor::LogReader(file), {}}).first->second;
-    std::string text = part.rest + part.reader.read();
+  void print_new(driver::Fleet& fleet, const std::string& id, bool to_the_end) {
+    Part& part = read_[id];
+    if (!part.log)
+      part.log = fleet.log(id);
+    std::string text = part.rest + part.log->read();
     const auto end = to_the_end ? text.size() : text.rfind('\n') + 1;  // npos + 1 is 0
     part.rest = text.substr(end);
     text.resize(end);
@@ -65,7 +50,7 @@ class Follower {
 
  private:
   struct Part {
-    supervisor::LogReader reader;
+    std::unique_ptr<driver::Log> log;
     std::string rest;  ///< of a line that had not ended
   };
 
@@ -83,15 +68,15 @@ void check_instance(const std::vector<std::string>& ids, const std::string& want
 }
 
 void logs(const Options& options) {
-  const auto place = choose_fleet(options.fleet);
-  check_instance(logged(place), options.instance);
+  const auto fleet = choose_fleet(options.fleet);
+  check_instance(fleet->logged(), options.instance);
   Follower follower(options.instance.empty());
   while (true) {
-    for (const auto& id : logged(place))
+    for (const auto& id : fleet->logged())
       if (options.instance.empty() || id == options.instance)
-        follower.print_new(id, place.log(id), !options.follow);
+        follower.print_new(*fleet, id, !options.follow);
     std::fflush(stdout);
-    if (!options.follow || !fs::exists(place.state()))
+    if (!options.follow || !fleet->exists())
       return;
     pollfd interrupt{support::interrupt_fd(), POLLIN, 0};
     ::poll(&interrupt, 1, 250);
@@ -100,9 +85,9 @@ void logs(const Options& options) {
 }
 
 void events(const Options& options) {
-  const auto place = choose_fleet(options.fleet);
-  for (const auto& event : supervisor::read_events(place.events()))
-    fmt::print("{}", options.json ? supervisor::to_json_line(event) : supervisor::to_line(event));
+  const auto fleet = choose_fleet(options.fleet);
+  for (const auto& event : fleet->events())
+    fmt::print("{}", options.json ? fleet::to_json_line(event) : fleet::to_line(event));
 }
 
 }  // namespace

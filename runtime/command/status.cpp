@@ -10,14 +10,12 @@
 #include <optional>
 
 #include "command/fleet.hpp"
-#include "supervisor/volumes.hpp"
 #include "support/error.hpp"
 #include "support/process.hpp"
 
 namespace vmfleet::command {
 
 namespace support = vmimage::support;
-using supervisor::Client;
 
 namespace {
 
@@ -26,12 +24,6 @@ struct Options {
   bool json = false;
   bool watch = false;
 };
-
-fleet::Status status_of(const supervisor::Place& place) {
-  if (const auto stopped = supervisor::stopped_status(place))
-    return *stopped;
-  return Client(place).status();
-}
 
 void show(const fleet::Status& status, const Options& options) {
   if (options.json)
@@ -63,12 +55,12 @@ class Screen {
 };
 
 void show_status(const Options& options) {
-  const auto place = choose_fleet(options.fleet);
+  const auto fleet = choose_fleet(options.fleet);
   std::optional<Screen> screen;
   if (options.watch && !options.json && ::isatty(STDOUT_FILENO))
     screen.emplace();
   while (true) {
-    const auto status = status_of(place);
+    const auto status = fleet->status();
     if (screen)
       screen->show(fleet::render(status, std::time(nullptr)));
     else
@@ -78,21 +70,23 @@ void show_status(const Options& options) {
     pollfd interrupt{support::interrupt_fd(), POLLIN, 0};
     ::poll(&interrupt, 1, 1000);
     support::check_interrupt();
-    if (!std::filesystem::exists(place.state()))
+    if (!fleet->exists())
       return;  // it was taken down
   }
 }
 
 void list(bool json) {
   std::vector<fleet::Status> fleets;
-  for (const auto& name : supervisor::fleet_names())
-    try {
-      fleets.push_back(status_of(supervisor::locate(name)));
-    } catch (const support::Error& error) {  // the others are there all the same
-      fmt::print(stderr, "vmfleet: {}\n", error.what());
-    }
-  for (const auto& name : supervisor::fleets_with_kept_volumes())
-    fleets.push_back(supervisor::kept_status(name));
+  for (const auto& driver : driver::drivers()) {
+    for (const auto& name : driver->fleets())
+      try {
+        fleets.push_back(driver->fleet(name)->status());
+      } catch (const support::Error& error) {  // the others are there all the same
+        fmt::print(stderr, "vmfleet: {}\n", error.what());
+      }
+    for (const auto& status : driver->gone())
+      fleets.push_back(status);
+  }
   if (json) {
     support::json document = support::json::array();
     for (const auto& status : fleets)

@@ -89,16 +89,33 @@ void overlay(fleet::Spec& spec, const Options& options) {
   overlay_settings(spec, options);
 }
 
-Wanted read(const fs::path& what, const Options& options) {
+/// What the fleet of this name is, with whatever driver.
+std::optional<fleet::Spec> present_spec(const std::string& name) {
+  for (const auto& driver : driver::drivers())
+    if (const auto spec = driver->fleet(name)->spec())
+      return spec;
+  return std::nullopt;
+}
+
+/// A fleet's name stands for one fleet, whatever drivers there are.
+void require_same_driver(const fleet::Spec& wanted, const std::optional<fleet::Spec>& present) {
+  if (present && present->driver != wanted.driver)
+    throw support::invalid(
+        fmt::format("there is a fleet '{}' already, with the driver '{}'", wanted.name, present->driver),
+        fmt::format("give another name, or 'vmfleet down {}' first", wanted.name));
+}
+
+driver::Wanted read(const fs::path& what, const Options& options) {
   const auto document = read_spec(what);
   const fs::path image = fs::absolute(vmimage::inspect::image_of(document ? document->image : what));
-  Wanted wanted{document.value_or(fleet::Spec{}), vmimage::inspect::load_manifest(image)};
+  driver::Wanted wanted{document.value_or(fleet::Spec{}), vmimage::inspect::load_manifest(image)};
   std::string name = !options.name.empty() ? options.name : wanted.spec.name;
   if (name.empty())
     name = fleet::default_name(wanted.manifest.service);
   fleet::check_name(name);
+  const auto present = present_spec(name);
   if (!document)  // what the command line does not name stays as it is
-    wanted.spec = present_spec(name).value_or(fleet::Spec{});
+    wanted.spec = present.value_or(fleet::Spec{});
   wanted.spec.name = name;
   wanted.spec.image = image.lexically_normal();
   overlay(wanted.spec, options);
@@ -108,12 +125,12 @@ Wanted read(const fs::path& what, const Options& options) {
 }
 
 /// The fleets of a document, with their images; each is looked at before any starts.
-std::vector<Wanted> read(const fleet::System& system) {
-  std::vector<Wanted> fleets;
+std::vector<driver::Wanted> read(const fleet::System& system) {
+  std::vector<driver::Wanted> fleets;
   std::set<std::string> with_address;
   for (auto spec : system) {
     spec.image = fs::absolute(vmimage::inspect::image_of(spec.image)).lexically_normal();
-    const Wanted wanted{spec, vmimage::inspect::load_manifest(spec.image)};
+    const driver::Wanted wanted{spec, vmimage::inspect::load_manifest(spec.image)};
     for (const auto& other : fleet::references(spec))
       if (!with_address.contains(other))
         throw support::invalid(
@@ -125,12 +142,18 @@ std::vector<Wanted> read(const fleet::System& system) {
   return fleets;
 }
 
+fleet::Status up_one(const driver::Wanted& wanted, const Options& options) {
+  require_same_driver(wanted.spec, present_spec(wanted.spec.name));
+  const auto fleet = driver::find_driver(wanted.spec.driver).fleet(wanted.spec.name);
+  return change_fleet(*fleet, wanted, std::chrono::seconds(options.timeout));
+}
+
 /// One after the other: each finds those that it refers to.
 void up_system(const fleet::System& system, const Options& options) {
   std::map<std::string, std::string> addresses;
   for (auto wanted : read(system)) {
     wanted.spec = fleet::resolve(wanted.spec, [&](const std::string& name) { return addresses.at(name); });
-    const auto status = change_fleet(wanted, std::chrono::seconds(options.timeout));
+    const auto status = up_one(wanted, options);
     fmt::print("{} {}\n", status.name, status.endpoint.empty() ? "-" : status.endpoint);
     std::fflush(stdout);
     if (!status.endpoint.empty())
@@ -152,7 +175,7 @@ void up(const Options& options, const CLI::App& command) {
     refuse_options(command);
     up_system(*system, options);
   } else {
-    print_address(change_fleet(read(what, options), std::chrono::seconds(options.timeout)));
+    print_address(up_one(read(what, options), options));
   }
 }
 

@@ -88,8 +88,6 @@ void read_fleet(Fields& fields, const fs::path& folder, Spec& spec) {
   spec.warm = read_start(fields);
   spec.overcommit = fields.boolean("overcommit", false);
   spec.driver = fields.string("driver", spec.driver);
-  if (spec.driver != "local")
-    fields.fail("driver", fmt::format("'{}' is no known driver", spec.driver), "known is: local");
   if (fields.has("health"))
     spec.rules = read_health(fields.object("health"), {});
   if (fields.has("rollout"))

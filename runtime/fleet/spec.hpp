@@ -37,9 +37,9 @@ struct Spec {
   std::optional<int> cpus = {};                               ///< absent: what the image asks for
   std::optional<std::uint64_t> memory = {};                   ///< bytes; absent: what the image asks for
   Network network = {};
-  bool warm = true;         ///< instances may be resumed from a snapshot of a healthy one
-  bool overcommit = false;  ///< its instances may have more memory together than the machine
-  std::string driver = "local";
+  bool warm = true;              ///< instances may be resumed from a snapshot of a healthy one
+  bool overcommit = false;       ///< its instances may have more memory together than the machine
+  std::string driver = "local";  ///< driver/drivers.cpp has those that there are
   Rules rules = {};
   RolloutRules rollout = {};
   std::optional<Autoscale> autoscale = {};

@@ -55,7 +55,7 @@ std::string Client::ask(const std::string& question) {
   while (true) {
     place_ = locate(place_.name);
     if (missing_ == Missing::Refuse && !fs::exists(place_.root))
-      find_place(place_.name);  // says that it is gone
+      throw support::invalid(fmt::format("there is no fleet '{}'", place_.name));
     try {
       const std::string answer = exchange(place_.control(), question, kAnswerLimit);
       if (!answer.empty())

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "driver/driver.hpp"
 #include "driver/local/process.hpp"
 #include "fleet/status.hpp"
 #include "supervisor/place.hpp"
@@ -26,7 +27,7 @@ class Client {
 
   /// Orders `stop` or `down` and waits until that is done and no process of the fleet is left. Throws when it
   /// takes longer than `limit`.
-  enum class Volumes { Keep, Remove };
+  using Volumes = driver::Volumes;
   void end(const std::string& command, Volumes volumes = Volumes::Keep,
            std::chrono::milliseconds limit = std::chrono::minutes(2));
 

@@ -64,6 +64,18 @@ std::string read_log(const fs::path& log) {
   return text;
 }
 
+std::vector<std::string> logged(const fs::path& folder) {
+  std::vector<std::string> ids;
+  std::error_code problem;
+  for (const auto& entry : fs::directory_iterator(folder, problem))
+    if (entry.path().extension() == ".log")
+      ids.push_back(entry.path().stem());
+  std::sort(ids.begin(), ids.end(), [](const std::string& a, const std::string& b) {
+    return std::pair(a.size(), a) < std::pair(b.size(), b);
+  });
+  return ids;
+}
+
 void remove_log(const fs::path& log) {
   std::error_code ignored;
   fs::remove(log, ignored);

@@ -4,6 +4,9 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <vector>
+
+#include "driver/driver.hpp"
 
 namespace vmfleet::supervisor {
 
@@ -20,10 +23,10 @@ void bound_log(const fs::path& log);
 
 /// Reads what is new in a log since the last time; at first all of it. It may become the older part
 /// meanwhile.
-class LogReader {
+class LogReader : public driver::Log {
  public:
   explicit LogReader(fs::path log) : log_(std::move(log)) {}
-  std::string read();
+  std::string read() override;
 
  private:
   fs::path log_;
@@ -32,6 +35,8 @@ class LogReader {
 
 /// Both parts.
 std::string read_log(const fs::path& log);
+/// The instances that there are logs of in a folder, oldest first ("a-2" before "a-10").
+std::vector<std::string> logged(const fs::path& folder);
 void remove_log(const fs::path& log);
 
 }  // namespace vmfleet::supervisor

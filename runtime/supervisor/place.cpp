@@ -97,17 +97,6 @@ void make_sockets(const Place& place) {
   make_private(place.sockets);
 }
 
-Place find_place(const std::string& name) {
-  const auto names = fleet_names();
-  if (std::find(names.begin(), names.end(), name) != names.end())
-    return locate(name);
-  const std::string guess = support::nearest(name, names);
-  throw support::invalid(fmt::format("there is no fleet '{}'", name),
-                         !guess.empty()  ? fmt::format("did you mean '{}'?", guess)
-                         : names.empty() ? "start one with 'vmfleet up IMAGE'"
-                                         : "'vmfleet list' shows which there are");
-}
-
 void remove_place(const Place& place) {
   std::error_code ignored;
   // It disappears at once; what comes after may be interrupted.

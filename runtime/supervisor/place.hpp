@@ -43,9 +43,6 @@ Place make_place(const std::string& name);
 void make_sockets(const Place& place);
 /// The same with another folder for sockets, when nobody uses those of this one any more.
 Place renew_sockets(Place place);
-/// The place of a fleet that there is; throws Error{Usage}, with the nearest name as hint, when there is
-/// none.
-Place find_place(const std::string& name);
 /// Removes all of it; for who has the lock.
 void remove_place(const Place& place);
 

@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "driver/memory/machines.hpp"
+#include "driver/memory/outside.hpp"
 #include "supervisor/engine.hpp"
 #include "supervisor/logs.hpp"
 #include "support/error.hpp"
@@ -16,34 +17,6 @@ namespace {
 
 using fleet::State;
 using vmimage::support::TempDir;
-
-class FakeChecks : public health::Checks {
- public:
-  void watch(const std::string& id, const health::Target& target) override { watched[id] = target; }
-  void forget(const std::string& id) override { watched.erase(id); }
-  health::Verdict verdict(const std::string& id) override {
-    const bool good = !sick.contains(id);
-    return {good, good ? 0 : 3, good ? 1 : 0, good ? "" : "HTTP 500"};
-  }
-  std::map<std::string, health::Target> watched;
-  std::set<std::string> sick;
-};
-
-class FakeBalancer : public balancer::Balancer {
- public:
-  void serve(const balancer::Config& config) override {
-    if (!problem.empty())
-      throw vmimage::support::failure(problem);
-    served.push_back(config);
-  }
-  void route(const std::map<int, balancer::Route>& wanted) override { routes = wanted; }
-  std::map<int, balancer::ServerStatistics> statistics() override { return counts; }
-  void stop() override {}
-  std::vector<balancer::Config> served;
-  std::map<int, balancer::Route> routes;
-  std::map<int, balancer::ServerStatistics> counts;
-  std::string problem;
-};
 
 recipe::Manifest manifest(const std::string& digest = "sha256:0123456789abcdef") {
   recipe::Manifest one;
@@ -112,12 +85,6 @@ class FleetEngine : public testing::Test {
     settle();
   }
 
-  int ready() const {
-    return static_cast<int>(
-        std::count_if(balancer.routes.begin(), balancer.routes.end(),
-                      [](const auto& route) { return route.second.mode == balancer::Mode::Ready; }));
-  }
-
   void up() {
     engine->apply(spec, recipe::to_json(manifest()));
     ticks(3);
@@ -129,8 +96,8 @@ class FleetEngine : public testing::Test {
   Place place;
   fleet::Spec spec;
   driver::MemoryMachines machines;
-  FakeChecks checks;
-  FakeBalancer balancer;
+  driver::MemoryChecks checks;
+  driver::MemoryBalancer balancer;
   fleet::Milliseconds now{1'000'000};
   std::int64_t wall = 1000;
   std::unique_ptr<Engine> engine;
@@ -139,7 +106,7 @@ class FleetEngine : public testing::Test {
 TEST_F(FleetEngine, BringsUpWhatIsAskedFor) {
   up();
   EXPECT_EQ((Ids{"hello-1", "hello-2", "hello-3"}), ids());
-  EXPECT_EQ(3, ready());
+  EXPECT_EQ(3, balancer.ready());
   const auto status = engine->status();
   EXPECT_EQ(3, status.healthy());
   EXPECT_TRUE(status.endpoint.starts_with("http://127.0.0.1:"));
@@ -163,7 +130,7 @@ TEST_F(FleetEngine, GivesNoRequestsToOneThatIsSickAndReplacesItLater) {
   ticks(15);
   checks.sick = {"hello-2"};
   ticks(1);
-  EXPECT_EQ(2, ready());
+  EXPECT_EQ(2, balancer.ready());
   EXPECT_EQ("hello-2: HTTP 500", engine->status().problem);
   EXPECT_EQ(3u, ids().size());
   ticks(18);
@@ -217,7 +184,7 @@ TEST_F(FleetEngine, SetsASickOneAsideAndReplacesIt) {
   EXPECT_EQ(State::Debug, engine->status().instances[1].state);
   EXPECT_TRUE(engine->status().settled);
   EXPECT_EQ("ok", engine->status().health());
-  EXPECT_EQ(3, ready());
+  EXPECT_EQ(3, balancer.ready());
   EXPECT_EQ("", engine->status().problem);
   engine->scale(0);
   ticks(10);
@@ -240,7 +207,7 @@ TEST_F(FleetEngine, IsPoweredOffWithItsMachineAndComesBackWithTheNext) {
   EXPECT_EQ(1, std::count(machines.log.begin(), machines.log.end(), "power-off hello-3"));
   make();
   settle();
-  EXPECT_EQ(3, ready());
+  EXPECT_EQ(3, balancer.ready());
 }
 
 TEST_F(FleetEngine, OneThatIsSetAsideEndsWithItsFleet) {
@@ -346,12 +313,12 @@ TEST_F(FleetEngine, WithoutRoomForItsStateItGoesOnButBeginsNothing) {
   engine->scale(4);
   machines.alive.erase("hello-2");
   ticks(30);
-  EXPECT_EQ(2, ready());
+  EXPECT_EQ(2, balancer.ready());
   EXPECT_EQ(0, std::count(machines.log.begin(), machines.log.end(), "start hello-4"));
   EXPECT_NE(std::string::npos, engine->status().problem.find("state.json"));
   std::filesystem::remove_all(place.state());
   ticks(4);
-  EXPECT_EQ(4, ready());
+  EXPECT_EQ(4, balancer.ready());
   EXPECT_TRUE(engine->status().settled);
   make();  // and all of it was noted
   EXPECT_EQ(4u, ids().size());
@@ -362,12 +329,12 @@ TEST_F(FleetEngine, StartsNothingFromAnImageThatWasWrittenToUntilItIsTakenAnew) 
   std::ofstream(spec.image, std::ios::app) << " and more";
   machines.alive.erase("hello-2");
   ticks(30);
-  EXPECT_EQ(2, ready());
+  EXPECT_EQ(2, balancer.ready());
   EXPECT_LT(2, engine->status().quick_failures);
   EXPECT_NE(std::string::npos, engine->status().problem.find("was written to"));
   EXPECT_FALSE(engine->apply(spec, recipe::to_json(manifest())).changed);
   ticks(3);
-  EXPECT_EQ(3, ready());
+  EXPECT_EQ(3, balancer.ready());
   EXPECT_TRUE(engine->status().settled);
 }
 
@@ -401,7 +368,7 @@ TEST_F(FleetEngine, ScalesWithTheBalancerInStep) {
   up();
   engine->scale(1);
   ticks(1);
-  EXPECT_EQ(1, ready());
+  EXPECT_EQ(1, balancer.ready());
   ticks(3);
   EXPECT_EQ(Ids{"hello-1"}, ids());
   engine->scale(2);
@@ -436,7 +403,7 @@ TEST_F(FleetEngine, ANewImageReplacesAllAndUndoGoesBackWithoutStartingAnything) 
   ticks(1);
   checks.sick = {"hello-4"};
   ticks(3);
-  EXPECT_EQ(3, ready()) << "the old ones serve until the new one does";
+  EXPECT_EQ(3, balancer.ready()) << "the old ones serve until the new one does";
   EXPECT_EQ("image two", vmimage::support::read_file(machines.known.at("hello-4").image));
   EXPECT_EQ("image one", vmimage::support::read_file(machines.known.at("hello-1").image));
   engine->undo();
@@ -451,7 +418,7 @@ TEST_F(FleetEngine, ARolloutEndsWithTheNewOnesOnly) {
   engine->apply(spec, recipe::to_json(manifest()));
   for (int i = 0; i < 40 && !engine->status().settled; ++i) {
     ticks(1);
-    EXPECT_GE(ready(), 3);
+    EXPECT_GE(balancer.ready(), 3);
   }
   EXPECT_EQ((Ids{"hello-4", "hello-5", "hello-6"}), ids());
   EXPECT_EQ("v", machines.known.at("hello-6").environment.at("K"));
@@ -495,10 +462,10 @@ TEST_F(FleetEngine, BlueGreenSwitchesAtOnceAndBackWithoutStartingAnything) {
   spec.rollout.strategy = fleet::Strategy::BlueGreen;
   deploy("sha256:fedc");
   EXPECT_EQ(6u, ids().size());
-  EXPECT_EQ(3, ready());
+  EXPECT_EQ(3, balancer.ready());
   engine->roll_back("");
   ticks(1);
-  EXPECT_EQ(3, ready());
+  EXPECT_EQ(3, balancer.ready());
   settle();
   ticks(5);
   EXPECT_EQ(before, ids());

@@ -145,7 +145,7 @@ TEST(FleetEvents, AreAppendedAndReadAgain) {
   const auto events = supervisor::read_events(file);
   ASSERT_EQ(2u, events.size());
   EXPECT_EQ("a-1", events[1].instance);
-  EXPECT_EQ("1970-01-01T00:16:40Z  healthy     a-1\n", supervisor::to_line(events[0]));
+  EXPECT_EQ("1970-01-01T00:16:40Z  healthy     a-1\n", fleet::to_line(events[0]));
 }
 
 }  // namespace

@@ -146,6 +146,7 @@ void LocalMachines::discard(const std::string& id) {
   fs::remove_all(found->second.launch.folder, ignored);
   fs::remove_all(found->second.launch.socket.parent_path(), ignored);
   entries_.erase(found);
+  snapshots_.forget(id);
 }
 
 }  // namespace vmfleet::driver

@@ -67,14 +67,16 @@ Running Snapshots::start(const Launch& launch, const std::stop_token& stop) {
 Snapshots::Choice Snapshots::choose(const Launch& launch, const std::string& name,
                                     const std::stop_token& stop) {
   std::unique_lock lock(mutex_);
-  const auto [found, first] =
-      kinds_.try_emplace(name, Kind{.of = launch, .when = Clock::now() + kDelay, .problem = {}});
-  Kind& kind = found->second;
+  const bool first = !kinds_.contains(name);
+  Kind& kind = kinds_[name];
+  if (first)
+    plan(kind, launch, Clock::now() + kDelay);
+  kind.users.insert(launch.id);
   if (kind.phase == Phase::Planned && at(name).exists())
     kind.phase = Phase::Ready;
   const bool dropped = kind.phase == Phase::Ready && !at(name).exists();  // by make_room()
   if (dropped || (kind.phase == Phase::Failed && Clock::now() - kind.when > kRetry))
-    kind = {.of = launch, .when = Clock::now(), .problem = {}};
+    plan(kind, launch, Clock::now());
   if (kind.phase == Phase::Planned && !first)
     kind.when = Clock::now();
   changed_.notify_all();
@@ -90,6 +92,25 @@ Snapshots::Choice Snapshots::choose(const Launch& launch, const std::string& nam
   return {at(name), {}};
 }
 
+void Snapshots::plan(Kind& kind, const Launch& launch, Clock::time_point when) {
+  kind.of = launch;
+  kind.phase = Phase::Planned;
+  kind.when = when;
+  kind.problem.clear();
+}
+
+void Snapshots::forget(const std::string& id) {
+  const std::lock_guard lock(mutex_);
+  for (auto& [name, kind] : kinds_)
+    if (kind.users.erase(id) && kind.users.empty())
+      kind.give_up.request_stop();
+  std::erase_if(kinds_, [](const auto& one) {
+    const auto& kind = one.second;
+    return kind.users.empty() && (kind.phase == Phase::Planned || kind.phase == Phase::Ready);
+  });
+  changed_.notify_all();
+}
+
 void Snapshots::work(const std::stop_token& stop) {
   std::unique_lock lock(mutex_);
   while (!stop.stop_requested()) {
@@ -103,26 +124,36 @@ void Snapshots::work(const std::stop_token& stop) {
                            [](const auto& one) { return one.second.phase == Phase::Planned; });
       });
     } else if (const auto when = kinds_.at(next).when; when > Clock::now()) {
-      changed_.wait_until(lock, stop, when, [&] { return kinds_.at(next).when != when; });
+      changed_.wait_until(lock, stop, when,
+                          [&] { return !kinds_.contains(next) || kinds_.at(next).when != when; });
     } else {
-      kinds_.at(next).phase = Phase::Making;
+      Kind& kind = kinds_.at(next);
+      kind.phase = Phase::Making;
+      kind.give_up = {};
       lock.unlock();
-      make(next, stop);
+      make(next, kind, stop);
       lock.lock();
+      if (kind.give_up.stop_requested())  // for want of instances; there may be one again
+        plan(kind, kind.of, Clock::now());
+      if (kind.users.empty())
+        kinds_.erase(next);
     }
   }
 }
 
-void Snapshots::make(const std::string& name, const std::stop_token& stop) {
+/// Nobody else changes or removes a kind that is being made.
+void Snapshots::make(const std::string& name, Kind& kind, const std::stop_token& stop) {
+  const std::stop_callback pass_on(stop, [&] { kind.give_up.request_stop(); });
   try {
     make_room();
-    make_snapshot(kinds_.at(name).of, at(name), stop);  // nobody else changes a kind that is being made
+    make_snapshot(kind.of, at(name), kind.give_up.get_token());
   } catch (const std::exception& error) {
-    fail(name, error.what());
+    if (!kind.give_up.stop_requested())
+      fail(name, error.what());
     return;
   }
   const std::lock_guard lock(mutex_);
-  kinds_.at(name).phase = Phase::Ready;
+  kind.phase = Phase::Ready;
   changed_.notify_all();
 }
 

@@ -8,6 +8,8 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <set>
+#include <stop_token>
 #include <string>
 #include <thread>
 
@@ -24,6 +26,9 @@ class Snapshots {
   /// the result says which, and why. The first of a kind does not wait for a snapshot, but has one made.
   /// Throws Error; also when `stop` is asked for while it waits.
   Running start(const Launch& launch, const std::stop_token& stop);
+  /// An instance is gone. No snapshot is made for nobody: one of an image that never gets healthy would hold
+  /// up those of others for minutes.
+  void forget(const std::string& id);
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -32,8 +37,10 @@ class Snapshots {
   struct Kind {
     Launch of;  ///< one of them
     Phase phase = Phase::Planned;
-    Clock::time_point when;  ///< planned: it is made then; failed: it failed then
-    std::string problem;     ///< why it failed
+    Clock::time_point when;            ///< planned: it is made then; failed: it failed then
+    std::string problem;               ///< why it failed
+    std::set<std::string> users = {};  ///< the instances started with it
+    std::stop_source give_up = {};     ///< while it is made
   };
   struct Choice {
     std::optional<Snapshot> snapshot;
@@ -41,7 +48,8 @@ class Snapshots {
   };
   Choice choose(const Launch& launch, const std::string& name, const std::stop_token& stop);
   void work(const std::stop_token& stop);
-  void make(const std::string& name, const std::stop_token& stop);
+  void make(const std::string& name, Kind& kind, const std::stop_token& stop);
+  void plan(Kind& kind, const Launch& launch, Clock::time_point when);
   void fail(const std::string& name, const std::string& problem);
   Snapshot at(const std::string& name) const { return {folder_ / name}; }
   void make_room() const;

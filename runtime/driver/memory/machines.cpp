@@ -1,5 +1,7 @@
 #include "driver/memory/machines.hpp"
 
+#include <fstream>
+
 namespace vmfleet::driver {
 
 void MemoryMachines::start(const Launch& launch) {
@@ -7,6 +9,7 @@ void MemoryMachines::start(const Launch& launch) {
   known[launch.id] = launch;
   if (!problem.empty())
     return;
+  std::ofstream(launch.log, std::ios::app) << launch.id << " boots\n";
   Running running{++next_, 1, {}};
   for (const auto& port : launch.manifest->ports)
     running.ports[port.number] = static_cast<std::uint16_t>(40000 + next_ - 1000);

@@ -3,7 +3,7 @@
 
 #include "fleet/spec.hpp"
 
-namespace vmfleet::command {
+namespace vmfleet::driver {
 
 /// Throws Error{Usage} when it has not, for the fleet as it shall be; `image` is the size that its image asks
 /// for.
@@ -12,4 +12,4 @@ void require_memory(const fleet::Spec& spec, const fleet::recipe::Size& image);
 /// The same for a fleet that there is, with another number of instances.
 void require_memory(const std::string& fleet, int count);
 
-}  // namespace vmfleet::command
+}  // namespace vmfleet::driver

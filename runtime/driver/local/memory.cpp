@@ -1,4 +1,4 @@
-#include "command/memory.hpp"
+#include "driver/local/memory.hpp"
 
 #include "driver/local/process.hpp"
 #include "fleet/memory.hpp"
@@ -7,7 +7,7 @@
 #include "supervisor/place.hpp"
 #include "support/file.hpp"
 
-namespace vmfleet::command {
+namespace vmfleet::driver {
 
 namespace fs = std::filesystem;
 namespace recipe = vmimage::recipe;
@@ -24,8 +24,8 @@ std::uint64_t available() {
 std::uint64_t had_by(const FleetState& state) {
   std::uint64_t bytes = 0;
   for (const auto& record : state.instances)
-    if (record.running && driver::is_alive({record.running->pid, record.running->start_time}))
-      bytes += driver::use_of(record.running->pid).memory;
+    if (record.running && is_alive({record.running->pid, record.running->start_time}))
+      bytes += use_of(record.running->pid).memory;
   return bytes;
 }
 
@@ -47,4 +47,4 @@ void require_memory(const std::string& name, int count) {
                         available(), had_by(state));
 }
 
-}  // namespace vmfleet::command
+}  // namespace vmfleet::driver
