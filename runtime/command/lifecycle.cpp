@@ -64,9 +64,14 @@ struct DownOptions {
 
 /// The fleet of this name that there is, or that has left volumes; nullptr: neither.
 OneFleet known_fleet(const std::string& name, bool or_volumes) {
-  for (const auto& driver : driver::drivers())
-    if (auto fleet = driver->fleet(name); fleet->exists() || (or_volumes && !fleet->volumes().empty()))
-      return fleet;
+  for (const auto& driver : driver::drivers()) {
+    auto names = driver->fleets();
+    if (or_volumes)
+      for (const auto& status : driver->gone())
+        names.push_back(status.name);
+    if (std::find(names.begin(), names.end(), name) != names.end())
+      return driver->fleet(name);
+  }
   return nullptr;
 }
 
