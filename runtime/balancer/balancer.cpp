@@ -54,8 +54,11 @@ bool wait_for_end(const driver::ProcessId& process, std::chrono::milliseconds li
 
 }  // namespace
 
-HaProxy::HaProxy(fs::path folder) : file_(folder / "haproxy.cfg"), log_(folder / "haproxy.log") {
+HaProxy::HaProxy(fs::path folder, std::function<void(pid_t)> started)
+    : file_(folder / "haproxy.cfg"), log_(folder / "haproxy.log"), started_(std::move(started)) {
   process_ = driver::find_by_argument(file_);
+  if (process_)
+    started_(process_->pid);
 }
 
 std::string HaProxy::ask(const std::string& commands) const {
@@ -106,6 +109,7 @@ void HaProxy::start() {
   else
     throw failure("failed to start HAProxy", tail_of(log_));
   process_ = process;
+  started_(process_->pid);
   sent_.clear();
   for (const auto& [slot, route] : config_->routes)
     if (route.mode == Mode::Ready)

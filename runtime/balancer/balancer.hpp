@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <exception>
+#include <functional>
 #include <map>
 #include <optional>
 
@@ -27,8 +28,8 @@ class Balancer {
 
 class HaProxy : public Balancer {
  public:
-  /// `folder` is for its configuration and what it says.
-  explicit HaProxy(std::filesystem::path folder);
+  /// `folder` is for its configuration and what it says; `started` is called with each process that balances.
+  HaProxy(std::filesystem::path folder, std::function<void(pid_t)> started);
   void serve(const Config& config) override;
   void route(const std::map<int, Route>& routes) override;
   std::map<int, ServerStatistics> statistics() override;
@@ -47,6 +48,7 @@ class HaProxy : public Balancer {
 
   std::filesystem::path file_;
   std::filesystem::path log_;
+  std::function<void(pid_t)> started_;
   std::optional<Config> config_;
   std::optional<driver::ProcessId> process_;
   std::map<int, Route> sent_;

@@ -170,9 +170,10 @@ Place place_of(const std::string& name, const FleetState& state) {
 bool look_after(const Place& place, const FleetState& state) {
   const Wake wake;
   const auto ring = [&wake] { wake.ring(); };
-  driver::LocalMachines machines(place.root, ring);
+  const auto notice_end = [&wake](pid_t process) { wake.ring_at_end_of(process); };
+  driver::LocalMachines machines(place.root, ring, notice_end);
   health::Monitor monitor(ring);
-  balancer::HaProxy balancer(place.root);
+  balancer::HaProxy balancer(place.root, notice_end);
   const auto wall = [] { return static_cast<std::int64_t>(::time(nullptr)); };
   Engine engine(place, state, {machines, monitor, balancer, monotonic, wall});
   dashboard::Dashboard dashboard(place.root.string());

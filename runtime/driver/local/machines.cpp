@@ -28,8 +28,9 @@ Running take_over(const Launch& launch, const ProcessId& process) {
 
 }  // namespace
 
-LocalMachines::LocalMachines(const fs::path& root, std::function<void()> changed)
-    : changed_(std::move(changed)), snapshots_(root) {}
+LocalMachines::LocalMachines(const fs::path& root, std::function<void()> changed,
+                             std::function<void(pid_t)> started)
+    : changed_(std::move(changed)), started_(std::move(started)), snapshots_(root) {}
 
 void LocalMachines::begin(Entry& entry, std::function<Running(const std::stop_token&)> start) {
   std::promise<Running> promise;
@@ -56,6 +57,8 @@ void LocalMachines::adopt(const Launch& launch, const std::optional<Running>& ru
   entry.launch = launch;
   if (running && running->pid != 0) {
     entry.running = *running;
+    if (is_alive(process_of(*running)))
+      started_(running->pid);
     return;
   }
   auto process = find_by_argument(launch.folder / "pid");
@@ -74,9 +77,10 @@ void LocalMachines::adopt(const Launch& launch, const std::optional<Running>& ru
     begin(entry, [launch, process](const std::stop_token&) { return take_over(launch, *process); });
 }
 
-void LocalMachines::collect(Entry& entry) {
+void LocalMachines::collect(Entry& entry) const {
   try {
     entry.running = entry.starting.get();
+    started_(entry.running.pid);
   } catch (const std::exception& error) {
     entry.problem = error.what();
   }

@@ -14,8 +14,10 @@ namespace vmfleet::driver {
 
 class LocalMachines : public Machines {
  public:
-  /// `root`: the fleet's folder; `changed` is called from another thread when a start has come to its end.
-  LocalMachines(const std::filesystem::path& root, std::function<void()> changed);
+  /// `root`: the fleet's folder; `changed` is called from another thread when a start has come to its end;
+  /// `started` with the process of each machine that runs.
+  LocalMachines(const std::filesystem::path& root, std::function<void()> changed,
+                std::function<void(pid_t)> started);
   void start(const Launch& launch) override;
   void adopt(const Launch& launch, const std::optional<Running>& running) override;
   Look look(const std::string& id) override;
@@ -32,9 +34,10 @@ class LocalMachines : public Machines {
     std::string problem;
   };
   void begin(Entry& entry, std::function<Running(const std::stop_token&)> start);
-  static void collect(Entry& entry);
+  void collect(Entry& entry) const;
 
   std::function<void()> changed_;
+  std::function<void(pid_t)> started_;
   Snapshots snapshots_;
   std::map<std::string, Entry> entries_;  ///< last: its threads use the rest
 };
