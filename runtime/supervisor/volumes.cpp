@@ -61,7 +61,6 @@ std::vector<std::string> fleets_with_kept_volumes() {
 fleet::Status kept_status(const std::string& name) {
   fleet::Status status;
   status.name = name;
-  status.driver = "local";
   status.mode = "down";
   status.settled = true;
   status.volumes = volumes_of(locate(name));

@@ -136,8 +136,10 @@ std::vector<std::string> LocalDriver::fleets() {
 
 std::vector<fleet::Status> LocalDriver::gone() {
   std::vector<fleet::Status> fleets;
-  for (const auto& name : supervisor::fleets_with_kept_volumes())
-    fleets.push_back(supervisor::kept_status(name));
+  for (const auto& one : supervisor::fleets_with_kept_volumes()) {
+    fleets.push_back(supervisor::kept_status(one));
+    fleets.back().driver = name();
+  }
   return fleets;
 }
 
