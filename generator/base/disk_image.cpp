@@ -24,7 +24,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr const char* kDiskImageVersion = "disk image 1";  // raise when the same image is described otherwise
+constexpr const char* kDiskImageVersion = "disk image 2";  // raise when the same image is described otherwise
 
 /// Its bytes are all that there is of it: another file that it names would be neither in its digest, nor
 /// always there.

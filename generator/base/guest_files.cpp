@@ -12,6 +12,7 @@ namespace fs = std::filesystem;
 const std::vector<GuestFile>& settings_files() {
   static const std::vector<GuestFile> files{
       {"settings", "/usr/lib/vmimage/settings", 0755},
+      {"metadata", "/usr/lib/vmimage/metadata", 0755},
       {"debian-settings", "/usr/lib/vmimage/debian-settings", 0755},
       {"debian-settings.service", "/usr/lib/systemd/system/vmimage-settings.service", 0644}};
   return files;

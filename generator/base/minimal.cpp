@@ -28,7 +28,8 @@ constexpr Attributes kFolder{.mode = 0755};
 const std::vector<std::pair<std::string, std::string>> kGuestPrograms{
     {"minimal-start", "/usr/lib/vmimage/start"},     {"minimal-stop", "/usr/lib/vmimage/stop"},
     {"minimal-network", "/usr/lib/vmimage/network"}, {"settings", "/usr/lib/vmimage/settings"},
-    {"identity", "/usr/lib/vmimage/identity"},       {"minimal-power", "/etc/acpi/PWRF/00000080"}};
+    {"identity", "/usr/lib/vmimage/identity"},       {"metadata", "/usr/lib/vmimage/metadata"},
+    {"minimal-power", "/etc/acpi/PWRF/00000080"}};
 
 const std::vector<std::pair<std::string, std::string>> kTexts{
     {"/etc/passwd", "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/bin/false\n"},

@@ -247,7 +247,8 @@ json to_json(const System& system) {
   for (const auto& package : system.packages)
     packages.push_back({package.name, package.version, package.architecture, package.license});
   for (const auto& [path, node] : system.additions)
-    additions.push_back({path, node.type == NodeType::Symlink, node.mode, node.content});
+    additions.push_back({path, node.type == NodeType::Symlink, node.mode,
+                         json::array_t(node.content.begin(), node.content.end())});
   return {{"init", system.init},           {"suite", system.suite}, {"kernel_version", system.kernel_version},
           {"libraries", system.libraries}, {"packages", packages},  {"additions", additions},
           {"warnings", system.warnings}};
@@ -264,8 +265,10 @@ System parse_system(const json& document) {
     system.packages.push_back({package.at(0), package.at(1), package.at(2), package.at(3)});
   for (const auto& node : document.at("additions")) {
     const bool link = node.at(1);
-    system.additions[node.at(0)] =
-        link ? rootfs::link_node(node.at(3)) : rootfs::text_node(node.at(2), node.at(3));
+    std::string content;  // among them are programs, which are no text that JSON could hold
+    for (const auto& byte : node.at(3))
+      content += static_cast<char>(byte.get<int>());
+    system.additions[node.at(0)] = link ? rootfs::link_node(content) : rootfs::text_node(node.at(2), content);
   }
   return system;
 }

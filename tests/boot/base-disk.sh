@@ -40,6 +40,7 @@ diff - "$work/differ.log" <<'END' || fail 'other files differ'
 /usr/lib/vmimage
 /usr/lib/vmimage/debian-settings
 /usr/lib/vmimage/manifest.json
+/usr/lib/vmimage/metadata
 /usr/lib/vmimage/settings
 /var/lib/hello
 END

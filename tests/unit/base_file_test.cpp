@@ -186,7 +186,7 @@ class BaseFileTest : public testing::Test {
                   "/etc/systemd/system/sysinit.target.wants/vmimage-settings.service", "/usr/bin/orders",
                   "/usr/lib/systemd/system/vmimage-settings.service", "/usr/lib/vmimage",
                   "/usr/lib/vmimage/debian-settings", "/usr/lib/vmimage/manifest.json",
-                  "/usr/lib/vmimage/settings", "/var/lib/orders"}),
+                  "/usr/lib/vmimage/metadata", "/usr/lib/vmimage/settings", "/var/lib/orders"}),
               added);
     const auto xattr = run_checked({.argv = {"debugfs", "-R", "ea_get srv/large user.note",
                                              fmt::format("{}?offset={}", disk.string(), offset)}});

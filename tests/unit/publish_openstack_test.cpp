@@ -118,6 +118,8 @@ TEST(OpenstackGlance, TellsWhatAnImageNeeds) {
   EXPECT_EQ(request["min_disk"], 3);
   EXPECT_EQ(request["min_ram"], 128);
   EXPECT_EQ(request["hw_firmware_type"], "bios");
+  EXPECT_EQ(request["hw_cdrom_bus"], "scsi");
+  EXPECT_EQ(request["hw_scsi_model"], "virtio-scsi");
   EXPECT_EQ(request["vmimage_digest"], "sha256:0123");
   upload.firmware = {"uefi"};
   request = json::parse(image_request(upload));

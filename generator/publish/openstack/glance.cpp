@@ -155,6 +155,9 @@ std::string image_request(const Upload& upload) {
              {"os_type", "linux"},
              {"hw_firmware_type", uefi ? "uefi" : "bios"},
              {"hw_disk_bus", "virtio"},
+             // A config drive is a CD, which virtio-blk has not and Debian's cloud kernel reads by SCSI only.
+             {"hw_cdrom_bus", "scsi"},
+             {"hw_scsi_model", "virtio-scsi"},
              {"hw_vif_model", "virtio"},
              {"vmimage_name", upload.name},
              {"vmimage_version", upload.version},
