@@ -42,16 +42,6 @@ std::string mark_of(const Config& config) {
   return fmt::format("# {}\n", support::sha256(to_text(fixed)));
 }
 
-bool wait_for_end(const driver::ProcessId& process, std::chrono::milliseconds limit) {
-  const auto until = std::chrono::steady_clock::now() + limit;
-  while (driver::is_alive(process)) {
-    if (std::chrono::steady_clock::now() > until)
-      return false;
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
-  return true;
-}
-
 }  // namespace
 
 HaProxy::HaProxy(fs::path folder, std::function<void(pid_t)> started)
@@ -214,9 +204,8 @@ void HaProxy::end_all() {
   // With the same configuration there may be an earlier one that finishes its last requests.
   while (const auto process = driver::find_by_argument(file_)) {
     driver::send_signal(*process, SIGTERM);
-    if (!wait_for_end(*process, std::chrono::seconds(2)))
-      driver::send_signal(*process, SIGKILL);
-    wait_for_end(*process, std::chrono::seconds(2));
+    if (!driver::wait_for_end(*process, std::chrono::seconds(2)))
+      driver::end_now(*process);
   }
   process_.reset();
   sent_.clear();

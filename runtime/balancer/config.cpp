@@ -3,7 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <sstream>
+#include <charconv>
+#include <string_view>
 
 namespace vmfleet::balancer {
 
@@ -123,54 +124,78 @@ std::vector<std::string> commands(int slot, const Route& route, const std::vecto
 
 namespace {
 
-using Columns = std::map<std::string, std::string>;
+using Cells = std::vector<std::string_view>;
 
-std::vector<std::string> cells_of(const std::string& line) {
-  std::vector<std::string> cells;
-  std::istringstream row(line);
-  for (std::string cell; std::getline(row, cell, ',');)
-    cells.push_back(cell);
-  return cells;
+Cells cells_of(std::string_view line) {
+  Cells cells;
+  while (true) {
+    const auto end = line.find(',');
+    cells.push_back(line.substr(0, end));
+    if (end == line.npos)
+      return cells;
+    line.remove_prefix(end + 1);
+  }
 }
 
-/// Empty cells are what does not apply to the row's kind of proxy.
-std::uint64_t number(const Columns& columns, const std::string& name) {
-  const auto found = columns.find(name);
-  return found == columns.end() ? 0 : std::strtoull(found->second.c_str(), nullptr, 10);
-}
+/// A row by the names of its columns.
+class Row {
+ public:
+  Row(const Cells& names, const Cells& cells) : names_(names), cells_(cells) {}
+  std::string_view text(std::string_view name) const {
+    const auto column = std::find(names_.begin(), names_.end(), name) - names_.begin();
+    return static_cast<std::size_t>(column) < cells_.size() ? cells_[static_cast<std::size_t>(column)]
+                                                            : std::string_view();
+  }
+  /// Empty cells are what does not apply to the row's kind of proxy.
+  std::uint64_t number(std::string_view name) const {
+    std::uint64_t value = 0;
+    const auto cell = text(name);
+    std::from_chars(cell.data(), cell.data() + cell.size(), value);
+    return value;
+  }
 
-void count_requests(ServerStatistics& statistics, const Columns& columns) {
+ private:
+  const Cells& names_;
+  const Cells& cells_;
+};
+
+void count_requests(ServerStatistics& statistics, const Row& row) {
   for (const auto* responses : {"hrsp_1xx", "hrsp_2xx", "hrsp_3xx", "hrsp_4xx", "hrsp_5xx", "hrsp_other"})
-    statistics.requests += number(columns, responses);
-  if (const auto mode = columns.find("mode"); mode == columns.end() || mode->second != "http")
-    statistics.requests = number(columns, "stot");
-  statistics.errors = number(columns, "hrsp_5xx") + number(columns, "econ") + number(columns, "eresp");
-  statistics.response_ms = static_cast<double>(number(columns, "rtime"));
+    statistics.requests += row.number(responses);
+  if (row.text("mode") != "http")
+    statistics.requests = row.number("stot");
+  statistics.errors = row.number("hrsp_5xx") + row.number("econ") + row.number("eresp");
+  statistics.response_ms = static_cast<double>(row.number("rtime"));
 }
 
 }  // namespace
 
 std::map<int, ServerStatistics> parse_statistics(const std::string& csv, std::uint16_t main) {
   std::map<int, ServerStatistics> statistics;
-  std::vector<std::string> names;
-  std::istringstream lines(csv);
-  for (std::string line; std::getline(lines, line);) {
+  const std::string main_backend = backend_of(main);
+  constexpr std::string_view kServer = "instance";
+  Cells names;
+  std::string_view rest = csv;
+  while (!rest.empty()) {
+    const auto line = rest.substr(0, rest.find('\n'));
+    rest.remove_prefix(std::min(rest.size(), line.size() + 1));
     if (line.starts_with("# ")) {
       names = cells_of(line.substr(2));
       continue;
     }
-    const auto cells = cells_of(line);
-    Columns columns;
-    for (std::size_t i = 0; i < cells.size() && i < names.size(); ++i)
-      columns[names[i]] = cells[i];
-    const std::string backend = columns["pxname"];
-    const std::string server = columns["svname"];
-    if (!backend.starts_with("port-") || !server.starts_with("instance"))
+    const Cells cells = cells_of(line);
+    const Row row(names, cells);
+    const auto backend = row.text("pxname");
+    auto server = row.text("svname");
+    if (!backend.starts_with("port-") || !server.starts_with(kServer))
       continue;
-    auto& slot = statistics[std::atoi(server.c_str() + 8)];
-    slot.connections += static_cast<unsigned>(number(columns, "scur"));
-    if (backend == backend_of(main))
-      count_requests(slot, columns);
+    server.remove_prefix(kServer.size());
+    int number = 0;
+    std::from_chars(server.data(), server.data() + server.size(), number);
+    auto& slot = statistics[number];
+    slot.connections += static_cast<unsigned>(row.number("scur"));
+    if (backend == main_backend)
+      count_requests(slot, row);
   }
   return statistics;
 }

@@ -48,8 +48,16 @@ struct Look {
   Phase phase = Phase::Gone;
   Running running;      ///< once alive
   std::string problem;  ///< why it is gone, where that is known
-  std::uint64_t memory = 0;
+};
+
+/// What a machine that is alive takes of the one that it runs on.
+struct Use {
+  std::uint64_t memory = 0;  ///< resident bytes
   double cpu_seconds = 0;
+};
+
+/// What a machine that is alive is held by.
+struct Bounds {
   std::string confinement = {};  ///< what keeps it from the rest of the machine that it runs on
   std::string limits = {};       ///< what holds it to its size there
 };
@@ -62,7 +70,10 @@ class Machines {
   /// An instance that an earlier supervisor started. `running` empty: it was just about to; when no machine
   /// is found, one is started.
   virtual void adopt(const Launch& launch, const std::optional<Running>& running) = 0;
+  /// Asked at every tick of every instance, so it costs next to nothing; the other two may cost more.
   virtual Look look(const std::string& id) = 0;
+  virtual Use use(const std::string& id) = 0;
+  virtual Bounds bounds(const std::string& id) = 0;
   virtual void power_off(const std::string& id) = 0;
   virtual void kill(const std::string& id) = 0;
   /// Removes what an instance that is gone has left, but for its log.

@@ -74,12 +74,15 @@ void end_first(const std::vector<const Instance*>& list, int number, std::vector
     end(*list[static_cast<std::size_t>(i)], actions);
 }
 
-/// The sets of volumes that nobody holds.
+/// The sets of volumes that nobody holds, the lowest number last.
 std::vector<int> free_volumes(const Desired& desired, const Observed& observed) {
+  std::vector<bool> held(static_cast<std::size_t>(desired.count) + 1);
+  for (const auto& one : observed.instances)
+    if (one.volumes <= desired.count)
+      held[static_cast<std::size_t>(one.volumes)] = true;
   std::vector<int> free;
-  for (int number = 1; number <= desired.count; ++number)
-    if (std::none_of(observed.instances.begin(), observed.instances.end(),
-                     [&](const Instance& one) { return one.volumes == number; }))
+  for (int number = desired.count; number >= 1; --number)
+    if (!held[static_cast<std::size_t>(number)])
       free.push_back(number);
   return free;
 }
@@ -89,9 +92,9 @@ void start(const std::string& generation, int number, const Desired& desired, st
            std::vector<Action>& actions) {
   const bool with_volumes = desired.with_volumes.contains(generation);
   for (int i = 0; i < number && !(with_volumes && free.empty()); ++i) {
-    actions.push_back({ActionKind::Start, generation, with_volumes ? free.front() : 0});
+    actions.push_back({ActionKind::Start, generation, with_volumes ? free.back() : 0});
     if (with_volumes)
-      free.erase(free.begin());
+      free.pop_back();
   }
 }
 

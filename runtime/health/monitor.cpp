@@ -100,7 +100,7 @@ void Monitor::run(Watcher& watcher, const Target& target) const {
       cause = halt->cause;
     lock.lock();
     watcher.verdict.lost = halt && halt->final;
-    const bool news = watcher.verdict.healthy != !cause;
+    const bool news = cause || watcher.verdict.healthy != true;
     note(watcher.verdict, cause);
     starting = starting && cause;
     if (news)

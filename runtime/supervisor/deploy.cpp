@@ -325,10 +325,12 @@ fleet::Status Engine::status() {
                               record.started_at, record.generation == state_.current->generation()};
     if (look.phase == driver::Look::Phase::Alive) {
       one.pid = look.running.pid;
-      one.memory = look.memory;
-      one.cpu_seconds = look.cpu_seconds;
-      one.confinement = look.confinement;
-      one.limits = look.limits;
+      const auto use = outside_.machines.use(record.id);
+      one.memory = use.memory;
+      one.cpu_seconds = use.cpu_seconds;
+      const auto bounds = outside_.machines.bounds(record.id);
+      one.confinement = bounds.confinement;
+      one.limits = bounds.limits;
       one.rate = history_.rate(record.id);
       one.start = look.running.start;
       const auto port = look.running.ports.find(main_port(*manifest_of(record.digest)));

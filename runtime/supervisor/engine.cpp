@@ -137,7 +137,9 @@ void Engine::tick() {
   }
   go_on_rolling();
   follow_load();
-  for (const auto& action : fleet::plan(desired(), {now, instances(), state_.backoff}, rules()))
+  const auto actions = fleet::plan(desired(), {now, instances(), state_.backoff}, rules());
+  at_rest_ = actions.empty() && fleet::settled(desired(), instances());
+  for (const auto& action : actions)
     act(action);
   route();
   save();
@@ -400,18 +402,19 @@ void Engine::watch_load() {
   }
   std::vector<fleet::Sample> samples;
   for (const auto& record : state_.instances) {
-    const auto look = outside_.machines.look(record.id);
+    if (outside_.machines.look(record.id).phase != driver::Look::Phase::Alive)
+      continue;
+    const auto use = outside_.machines.use(record.id);
     const auto& counts = statistics_[record.slot];
-    if (look.phase == driver::Look::Phase::Alive)
-      samples.push_back({.id = record.id,
-                         .healthy = ready_.contains(record.id),
-                         .cpus = record.size.cpus,
-                         .cpu_seconds = look.cpu_seconds,
-                         .memory = look.memory,
-                         .requests = counts.requests,
-                         .errors = counts.errors,
-                         .connections = counts.connections,
-                         .response_ms = counts.response_ms});
+    samples.push_back({.id = record.id,
+                       .healthy = ready_.contains(record.id),
+                       .cpus = record.size.cpus,
+                       .cpu_seconds = use.cpu_seconds,
+                       .memory = use.memory,
+                       .requests = counts.requests,
+                       .errors = counts.errors,
+                       .connections = counts.connections,
+                       .response_ms = counts.response_ms});
   }
   history_.add(now, outside_.wall(), desired().count, samples);
 }

@@ -32,6 +32,8 @@ class Engine {
 
   /// One look and what follows from it. Throws nothing that a later tick could not put right.
   void tick();
+  /// All is as it shall be, as of the last tick: what changes that rings, or may be noticed a second later.
+  bool at_rest() const { return at_rest_; }
   /// Nothing is left to do: the fleet is stopped or removed, and none of its processes runs.
   bool finished() const;
   bool empty() const { return !state_.current; }
@@ -113,6 +115,7 @@ class Engine {
   std::string unsaved_;  ///< why the state could not be written
   std::string problem_;
   bool halting_ = false;
+  bool at_rest_ = false;
   bool serving_ = false;                                  ///< the balancer has been told what it balances
   bool balanced_ = true;                                  ///< and where to
   std::map<int, balancer::Route> routes_;                 ///< what its slots lead to

@@ -28,7 +28,8 @@ using support::json;
 
 namespace {
 
-constexpr milliseconds kTick{200};
+constexpr milliseconds kTick{200};         // while something is under way
+constexpr milliseconds kRest{1000};        // between two looks at a fleet that is as it shall be
 constexpr milliseconds kPause{200};        // between two attempts to take another one's place
 constexpr milliseconds kPatience{20'000};  // for the first order, before a fleet without any is given up
 
@@ -196,7 +197,7 @@ bool look_after(const Place& place, const FleetState& state) {
            (waiting() || !(engine.empty() || engine.finished()))) {
       tick(engine, problem);
       show(engine, dashboard);
-      server.serve(kTick, wake, answer);
+      server.serve(engine.at_rest() ? kRest : kTick, wake, answer);
     }
   }
   if (engine.finished())

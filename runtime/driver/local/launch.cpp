@@ -199,7 +199,7 @@ Running start_cold(const Launch& launch) {
   try {
     return wait_for_monitor(launch, process);
   } catch (...) {
-    send_signal(process, SIGKILL);
+    end_now(process);
     throw;
   }
 }

@@ -102,14 +102,16 @@ Look LocalMachines::look(const std::string& id) {
           wanted_more(entry.launch.folder) ? "it wanted more memory than its size" : last_words(entry.launch);
     return {.phase = Look::Phase::Gone, .running = {}, .problem = entry.problem};
   }
-  const Use use = use_of(entry.running.pid);
-  return {.phase = Look::Phase::Alive,
-          .running = entry.running,
-          .problem = {},
-          .memory = use.memory,
-          .cpu_seconds = use.cpu_seconds,
-          .confinement = confinement_of(entry.running.pid),
-          .limits = limits_of(entry.running.pid)};
+  return {.phase = Look::Phase::Alive, .running = entry.running, .problem = {}};
+}
+
+Use LocalMachines::use(const std::string& id) {
+  return use_of(entries_.at(id).running.pid);
+}
+
+Bounds LocalMachines::bounds(const std::string& id) {
+  const pid_t pid = entries_.at(id).running.pid;
+  return {confinement_of(pid), limits_of(pid)};
 }
 
 void LocalMachines::power_off(const std::string& id) {

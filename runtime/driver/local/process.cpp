@@ -1,36 +1,50 @@
 #include "driver/local/process.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <string_view>
+#include <thread>
 #include <vector>
+
+#include "support/descriptor.hpp"
 
 namespace vmfleet::driver {
 
 namespace fs = std::filesystem;
+namespace support = vmimage::support;
 
 namespace {
+
+constexpr std::chrono::seconds kKillLimit{10};
 
 /// The fields of /proc/<pid>/stat after the program's name, from the third ("state") on; empty: no such
 /// process.
 std::vector<std::string> stat_fields(pid_t pid) {
-  std::ifstream file(fmt::format("/proc/{}/stat", pid));
-  std::stringstream text;
-  text << file.rdbuf();
-  const std::string line = text.str();
-  const auto name_end = line.rfind(')');
-  if (name_end == std::string::npos)
+  // Read for each instance at each look, and so without a stream.
+  const support::Descriptor file(::open(fmt::format("/proc/{}/stat", pid).c_str(), O_RDONLY | O_CLOEXEC));
+  std::array<char, 4096> buffer{};
+  const ssize_t size = file.open() ? ::read(file.fd, buffer.data(), buffer.size()) : 0;
+  std::string_view line(buffer.data(), static_cast<std::size_t>(std::max<ssize_t>(size, 0)));
+  const auto name_end = line.rfind(") ");
+  if (name_end == line.npos)
     return {};
-  std::istringstream rest(line.substr(name_end + 1));
+  line.remove_prefix(name_end + 2);
   std::vector<std::string> fields;
-  for (std::string field; rest >> field;)
-    fields.push_back(field);
+  while (!line.empty()) {
+    const auto field = line.substr(0, line.find_first_of(" \n"));
+    fields.emplace_back(field);
+    line.remove_prefix(std::min(line.size(), field.size() + 1));
+  }
   return fields;
 }
 
@@ -54,6 +68,21 @@ bool is_alive(const ProcessId& process) {
 void send_signal(const ProcessId& process, int signal) {
   if (is_alive(process))
     ::kill(process.pid, signal);
+}
+
+bool wait_for_end(const ProcessId& process, std::chrono::milliseconds limit) {
+  const auto until = std::chrono::steady_clock::now() + limit;
+  while (is_alive(process)) {
+    if (std::chrono::steady_clock::now() > until)
+      return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+  return true;
+}
+
+void end_now(const ProcessId& process) {
+  send_signal(process, SIGKILL);
+  wait_for_end(process, kKillLimit);
 }
 
 Use use_of(pid_t pid) {

@@ -3,9 +3,12 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
+
+#include "driver/machines.hpp"
 
 namespace vmfleet::driver {
 
@@ -23,10 +26,12 @@ bool is_alive(const ProcessId& process);
 /// Sends a signal unless the process is gone.
 void send_signal(const ProcessId& process, int signal);
 
-struct Use {
-  std::uint64_t memory = 0;  ///< resident bytes
-  double cpu_seconds = 0;
-};
+/// Whether it is gone in time; a child of ours leaves nothing then.
+bool wait_for_end(const ProcessId& process, std::chrono::milliseconds limit);
+
+/// Kills it and waits until it is gone.
+void end_now(const ProcessId& process);
+
 Use use_of(pid_t pid);
 
 /// A process of ours that has `word` among its arguments; nothing when there is none.

@@ -63,7 +63,7 @@ Running resume(const Launch& launch, const Snapshot& snapshot) {
   } catch (const support::Error&) {
     if (!is_alive(process))  // what it said of it tells more
       throw support::failure(fmt::format("failed to resume {}: {}", launch.id, last_words(launch)));
-    send_signal(process, SIGKILL);
+    end_now(process);
     throw;
   }
 }

@@ -45,8 +45,7 @@ class Donor {
  public:
   explicit Donor(Launch launch) : launch_(std::move(launch)) {}
   ~Donor() {
-    send_signal(process_, SIGKILL);
-    wait_for_end();
+    end_now(process_);
     std::error_code ignored;
     release(launch_.folder);
     fs::remove_all(launch_.folder, ignored);
@@ -69,11 +68,6 @@ class Donor {
   }
   const ProcessId& process() const { return process_; }
   const Launch& launch() const { return launch_; }
-  void wait_for_end() const {
-    const auto until = Clock::now() + kEndLimit;
-    while (is_alive(process_) && Clock::now() < until)
-      std::this_thread::sleep_for(milliseconds(2));
-  }
 
  private:
   Launch launch_;
@@ -149,7 +143,7 @@ void save(const Donor& donor, const Snapshot& part) {
   qmp.execute("migrate", {{"uri", "fd:devices"}});
   wait_for_migration(qmp);
   qmp.execute("quit");
-  donor.wait_for_end();
+  wait_for_end(donor.process(), kEndLimit);
   fs::rename(donor.launch().folder / "disk.qcow2", part.disk());
 }
 

@@ -32,6 +32,14 @@ Look MemoryMachines::look(const std::string& id) {
   return {.phase = Look::Phase::Alive, .running = found->second, .problem = {}};
 }
 
+Use MemoryMachines::use(const std::string& /*id*/) {
+  return {};
+}
+
+Bounds MemoryMachines::bounds(const std::string& /*id*/) {
+  return {};
+}
+
 void MemoryMachines::power_off(const std::string& id) {
   log.push_back("power-off " + id);
   if (!deaf.contains(id))

@@ -13,6 +13,8 @@ class MemoryMachines : public Machines {
   void start(const Launch& launch) override;
   void adopt(const Launch& launch, const std::optional<Running>& running) override;
   Look look(const std::string& id) override;
+  Use use(const std::string& id) override;
+  Bounds bounds(const std::string& id) override;
   void power_off(const std::string& id) override;
   void kill(const std::string& id) override;
   void discard(const std::string& id) override;
