@@ -12,13 +12,13 @@ _vmimage() {
     --network) mapfile -t COMPREPLY < <(compgen -W "virtio vmxnet3 e1000" -- "$word"); return ;;
     --to | --from)
       local kinds="qcow2 qcow2-zstd raw vmdk ova vdi vhd vhdx gce raw.gz"
-      case $command in publish | published | unpublish) kinds=openstack ;; esac
+      case $command in publish | published | unpublish) kinds="openstack aws" ;; esac
       mapfile -t COMPREPLY < <(compgen -W "$kinds" -- "$word")
       return
       ;;
     --tree) mapfile -t COMPREPLY < <(compgen -d -- "$word"); compopt -o filenames; return ;;
     -o | --output | --serial-log | --secure-boot-vars | --lock | --recipe | --package) mapfile -t COMPREPLY < <(compgen -f -- "$word"); compopt -o filenames; return ;;
-    --stem | --env | --volume | --memory | --cpus | --count | --timeout | --keep | --mirror | --partition | --cloud | --name) return ;;
+    --stem | --env | --volume | --memory | --cpus | --count | --timeout | --keep | --mirror | --partition | --cloud | --profile | --region | --name) return ;;
   esac
   local words=
   if ((COMP_CWORD == 1)); then
@@ -32,9 +32,9 @@ _vmimage() {
       cat | cp) words="--partition --help" ;;
       diff) words="--files --json --exit-code --help" ;;
       convert) words="--to --output --cpus --memory --json --quiet --help" ;;
-      publish) words="--to --cloud --name --keep --json --quiet --help" ;;
-      published) words="--to --cloud --json --help" ;;
-      unpublish) words="--from --cloud --help" ;;
+      publish) words="--to --cloud --profile --region --name --keep --json --quiet --help" ;;
+      published) words="--to --cloud --profile --region --json --help" ;;
+      unpublish) words="--from --cloud --profile --region --help" ;;
       base)
         if ((COMP_CWORD == 2)); then
           words="list build lock update outdated --help"

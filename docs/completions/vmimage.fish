@@ -57,9 +57,11 @@ complete -c vmimage -n '__fish_seen_subcommand_from convert' -l memory -x -d 'Me
 complete -c vmimage -f -n '__fish_seen_subcommand_from convert' -l json -d 'For programs'
 complete -c vmimage -f -n '__fish_seen_subcommand_from convert' -s q -l quiet -d 'No progress'
 
-complete -c vmimage -n '__fish_seen_subcommand_from publish published' -l to -x -a 'openstack' -d 'Registry'
-complete -c vmimage -n '__fish_seen_subcommand_from unpublish' -l from -x -a 'openstack' -d 'Registry'
+complete -c vmimage -n '__fish_seen_subcommand_from publish published' -l to -x -a 'openstack aws' -d 'Registry'
+complete -c vmimage -n '__fish_seen_subcommand_from unpublish' -l from -x -a 'openstack aws' -d 'Registry'
 complete -c vmimage -n '__fish_seen_subcommand_from publish published unpublish' -l cloud -x -d 'A cloud in clouds.yaml'
+complete -c vmimage -n '__fish_seen_subcommand_from publish published unpublish' -l profile -x -d 'A profile of the AWS CLI'
+complete -c vmimage -n '__fish_seen_subcommand_from publish published unpublish' -l region -x -d 'AWS region'
 complete -c vmimage -n '__fish_seen_subcommand_from publish' -l name -x -d 'Its name there'
 complete -c vmimage -n '__fish_seen_subcommand_from publish' -l keep -x -d 'Keep the newest N'
 complete -c vmimage -n '__fish_seen_subcommand_from publish published' -l json -d 'For programs'

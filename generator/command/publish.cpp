@@ -45,7 +45,7 @@ void publish_image(const Options& options) {
     using Mode = support::Progress::Mode;
     support::Progress progress(options.quiet ? Mode::Quiet : support::Progress::detect());
     // What can be wrong with the account is said before an image is read, or converted.
-    const auto registry = publish::open_registry(options.registry.kind, {options.registry.cloud});
+    const auto registry = open_registry(options.registry);
     const auto prepared = publish::prepare(options.image, options.name, progress.report());
     const support::FileLock alone(publishing_lock());
     outcome = publish::publish(*registry, prepared.upload, options.keep, progress.report());

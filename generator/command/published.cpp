@@ -32,7 +32,7 @@ void add_published(CLI::App& app) {
   add_registry_options(*command, options->registry);
   command->add_flag("--json", options->json, "As JSON");
   command->callback([options] {
-    const auto images = publish::open_registry(options->registry.kind, {options->registry.cloud})->list();
+    const auto images = open_registry(options->registry)->list();
     if (!options->json)
       return print(images);
     support::json list = support::json::array();

@@ -1,5 +1,6 @@
 #include "command/registry.hpp"
 
+#include "support/error.hpp"
 #include "support/file.hpp"
 
 namespace vmimage::command {
@@ -14,6 +15,19 @@ void add_registry_options(CLI::App& command, RegistryOptions& options) {
       .add_option("--cloud", options.cloud,
                   "A cloud in clouds.yaml (default: OS_CLOUD, or OS_AUTH_URL and its like, or the only one)")
       ->type_name("NAME");
+  command.add_option("--profile", options.profile, "Of AWS: a profile of its CLI (default: what that finds)")
+      ->type_name("NAME");
+  command.add_option("--region", options.region, "Of AWS (default: AWS_REGION, or the profile's)")
+      ->type_name("REGION");
+}
+
+std::unique_ptr<publish::Registry> open_registry(const RegistryOptions& options) {
+  const bool aws = options.kind == "aws";
+  if (aws && !options.cloud.empty())
+    throw support::invalid("--cloud is not for aws", "give --profile");
+  if (options.kind == "openstack" && !(options.profile.empty() && options.region.empty()))
+    throw support::invalid("--profile and --region are for aws", "give --cloud");
+  return publish::open_registry(options.kind, {aws ? options.profile : options.cloud, options.region});
 }
 
 support::json to_json(const publish::Published& image) {

@@ -12,9 +12,14 @@ namespace vmimage::command {
 struct RegistryOptions {
   std::string kind;
   std::string cloud;
+  std::string profile;
+  std::string region;
 };
 
-/// --to and --cloud.
+/// The account that they mean. Throws Error{Usage} for options of another registry.
+std::unique_ptr<publish::Registry> open_registry(const RegistryOptions& options);
+
+/// --to, and whose account: --cloud, --profile, --region.
 void add_registry_options(CLI::App& command, RegistryOptions& options);
 
 /// A published image as --json tells it.

@@ -71,23 +71,24 @@ std::string cause(httplib::Error error) {
   }
 }
 
-std::string advice(httplib::Error error) {
+std::string advice(httplib::Error error, const Trust& trust) {
   switch (error) {
     case httplib::Error::SSLLoadingCerts:
-      return "look at 'cacert' in clouds.yaml, or OS_CACERT";
+      return "look at " + trust.setting;
     case httplib::Error::SSLConnection:
     case httplib::Error::SSLServerVerification:
-      return "give its authority's certificate: 'cacert' in clouds.yaml, or OS_CACERT";
+      return "give its authority's certificate: " + trust.setting;
     default:
       return "";
   }
 }
 
-Response take(const Service& service, const httplib::Result& result) {
+Response take(const Service& service, const Trust& trust, const httplib::Result& result) {
   if (!result)
-    throw failure(
+    throw NoAnswer(
+        support::ErrorKind::Failure,
         fmt::format("failed to talk to {} at '{}': {}", service.name(), service.url(), cause(result.error())),
-        advice(result.error()));
+        advice(result.error(), trust));
   Response response{result->status, {}, result->body};
   for (const auto& [name, value] : result->headers) {
     std::string lower = name;
@@ -106,6 +107,16 @@ void prepare(httplib::Client& client, const Trust& trust) {
   if (!trust.authorities.empty())
     client.set_ca_cert_path(trust.authorities.c_str());
   client.enable_server_certificate_verification(trust.verify);
+}
+
+httplib::Request make_request(const std::string& method, const std::string& path, const Headers& headers,
+                              const std::string& body) {
+  httplib::Request request;
+  request.method = method;
+  request.path = path;
+  request.headers = {headers.begin(), headers.end()};
+  request.body = body;
+  return request;
 }
 
 }  // namespace
@@ -127,17 +138,13 @@ Response Service::request(const std::string& method, const std::string& path, co
                           const std::string& body, OnInterrupt on_interrupt) const {
   httplib::Client client(host_);
   prepare(client, trust_);
-  httplib::Request request;
-  request.method = method;
-  request.path = path_ + path;
-  request.headers = {headers.begin(), headers.end()};
-  request.body = body;
+  const httplib::Request request = make_request(method, path_ + path, headers, body);
   if (on_interrupt == OnInterrupt::GoOn)
-    return take(*this, client.send(request));
+    return take(*this, trust_, client.send(request));
   const Interruption interruption(client);
   const auto result = client.send(request);
   support::check_interrupt();
-  return take(*this, result);
+  return take(*this, trust_, result);
 }
 
 Response Service::put_file(const std::string& path, const Headers& headers, const std::filesystem::path& file,
@@ -166,7 +173,29 @@ Response Service::put_file(const std::string& path, const Headers& headers, cons
   support::check_interrupt();
   if (!readable)
     throw failure(fmt::format("failed to read '{}': it became shorter, or cannot be read", file.string()));
-  return take(*this, result);
+  return take(*this, trust_, result);
+}
+
+struct Connection::State {
+  explicit State(const std::string& host) : client(host), interruption(client) {}
+  httplib::Client client;
+  Interruption interruption;
+};
+
+Connection::Connection(const Service& service)
+    : service_(&service), state_(std::make_unique<State>(service.host_)) {
+  prepare(state_->client, service.trust_);
+  state_->client.set_keep_alive(true);
+  state_->client.set_tcp_nodelay(true);
+}
+
+Connection::~Connection() = default;
+
+Response Connection::request(const std::string& method, const std::string& path, const Headers& headers,
+                             const std::string& body) {
+  const auto result = state_->client.send(make_request(method, service_->path_ + path, headers, body));
+  support::check_interrupt();
+  return take(*service_, service_->trust_, result);
 }
 
 }  // namespace vmimage::publish

@@ -4,8 +4,10 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <string>
 
+#include "support/error.hpp"
 #include "support/progress.hpp"
 
 namespace vmimage::publish {
@@ -14,12 +16,18 @@ namespace vmimage::publish {
 struct Trust {
   std::filesystem::path authorities;  ///< PEM file; empty: those that this machine knows
   bool verify = true;
+  std::string setting = "'cacert' in clouds.yaml, or OS_CACERT";  ///< how people say that file; for messages
 };
 
 struct Response {
   int status = 0;
   std::map<std::string, std::string> headers;  ///< names in lower case
   std::string body;
+};
+
+/// There was no answer, or only a part of one: whether the service did what it was asked to is not known.
+class NoAnswer : public support::Error {
+  using support::Error::Error;
 };
 
 using Headers = std::multimap<std::string, std::string>;
@@ -32,7 +40,7 @@ class Service {
 
   /// What Ctrl-C does to a request. What tidies up goes on.
   enum class OnInterrupt { End, GoOn };
-  /// Throws Error when there is no answer; an answer of any status is returned.
+  /// Throws NoAnswer when there is none; an answer of any status is returned.
   Response request(const std::string& method, const std::string& path, const Headers& headers,
                    const std::string& body = {}, OnInterrupt on_interrupt = OnInterrupt::End) const;
   /// The same with PUT and a file's contents; Ctrl-C ends it.
@@ -43,11 +51,29 @@ class Service {
   const std::string& url() const { return url_; }
 
  private:
+  friend class Connection;
   std::string name_;
   std::string url_;   ///< whole, without a slash at the end
   std::string host_;  ///< its part before the path
   std::string path_;  ///< the path of all requests
   Trust trust_;
+};
+
+/// A connection that is kept from one request to the next, for many small ones; used by one thread at a time.
+class Connection {
+ public:
+  explicit Connection(const Service& service);
+  ~Connection();
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+  /// As Service::request(); Ctrl-C ends it.
+  Response request(const std::string& method, const std::string& path, const Headers& headers,
+                   const std::string& body);
+
+ private:
+  struct State;
+  const Service* service_;
+  std::unique_ptr<State> state_;
 };
 
 }  // namespace vmimage::publish

@@ -53,6 +53,7 @@ Prepared prepare(const fs::path& given, const std::string& name, const support::
     upload.version = manifest->version;
     upload.digest = manifest->digest;
     upload.memory = manifest->size.memory;
+    upload.lock = manifest->lock_digest;
     upload.base = manifest->base;
     upload.firmware = manifest->boot.firmware;
   } else {

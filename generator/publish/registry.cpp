@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "publish/aws/ami.hpp"
 #include "publish/openstack/glance.hpp"
 #include "support/error.hpp"
 #include "support/json.hpp"
@@ -13,7 +14,7 @@ namespace vmimage::publish {
 using support::invalid;
 
 const std::vector<Kind>& kinds() {
-  static const std::vector<Kind> table{{"openstack", openstack::open_glance}};
+  static const std::vector<Kind> table{{"openstack", openstack::open_glance}, {"aws", aws::open_ami}};
   return table;
 }
 
@@ -79,7 +80,7 @@ Outcome publish(Registry& registry, const Upload& upload, int keep, const suppor
     outcome.image = *there;
   } else {
     for (const auto& image : images)
-      if (same(image)) {
+      if (same(image) && !registry.can_go_on(image)) {
         report("removing what an earlier upload left");
         registry.remove(image);
       }
@@ -91,6 +92,8 @@ Outcome publish(Registry& registry, const Upload& upload, int keep, const suppor
     for (const auto& image : surplus(images, upload.name, keep)) {
       if (image.id == outcome.image.id)
         continue;  // it was there, and is an old one: it is what was asked for now
+      if (!registry.user_of(image).empty())
+        continue;
       report("removing " + image.id);
       registry.remove(image);
       outcome.removed.push_back(image);

@@ -22,6 +22,7 @@ struct Upload {
   std::string digest;        ///< "sha256:…": the image's; equal for equal images
   std::uint64_t disk = 0;    ///< bytes that its disk has
   std::uint64_t memory = 0;  ///< bytes that an instance needs
+  std::string lock;          ///< the digest of the lock that it was made by; empty: none
   std::string base;          ///< as in the manifest; empty: not known
   std::vector<std::string> firmware;
 };
@@ -41,6 +42,7 @@ struct Published {
 /// Which account of a registry: what its own tools call it; empty: what they take by themselves.
 struct Account {
   std::string name;
+  std::string region = {};
 };
 
 class Registry {
@@ -49,9 +51,13 @@ class Registry {
   /// Those put there by publish(), the newest first.
   virtual std::vector<Published> list() = 0;
   /// Uploads it and checks what arrived. When that fails nothing is left, as far as the registry can be
-  /// reached.
+  /// reached, or what is left is in list(), incomplete.
   virtual Published send(const Upload& upload, const support::Report& report) = 0;
   virtual void remove(const Published& image) = 0;
+  /// Of an incomplete one: send() may go on with it, so that it is not removed before.
+  virtual bool can_go_on(const Published&) { return false; }
+  /// What in the cloud still starts machines of it, in words; empty: nothing that is known.
+  virtual std::string user_of(const Published&) { return ""; }
 };
 
 struct Kind {

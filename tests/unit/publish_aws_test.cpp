@@ -1,7 +1,11 @@
 #include <gtest/gtest.h>
 
+#include "publish/aws/ami.hpp"
+#include "publish/aws/credentials.hpp"
 #include "publish/aws/signature.hpp"
+#include "publish/aws/upload.hpp"
 #include "support/digest.hpp"
+#include "support/file.hpp"
 
 namespace vmimage::publish::aws {
 namespace {
@@ -41,6 +45,98 @@ TEST(AwsSignature, SignsTheSessionToken) {
 TEST(AwsSignature, EncodesQueriesAsTheyAreSorted) {
   EXPECT_EQ(encode({{"b", "x y"}, {"a", "ü/~"}, {"a+", ""}}), "a=%C3%BC%2F~&a%2B=&b=x%20y");
   EXPECT_EQ(encode("/a b/", "/"), "/a%20b/");
+}
+
+Variables variables(std::map<std::string, std::string> values) {
+  return [values](const std::string& name) {
+    const auto found = values.find(name);
+    return found == values.end() ? std::nullopt : std::optional(found->second);
+  };
+}
+
+TEST(AwsCredentials, AreThoseOfTheEnvironmentOrOfTheCli) {
+  EXPECT_FALSE(from_variables(variables({{"AWS_ACCESS_KEY_ID", "a"}})));
+  const auto ours = from_variables(variables({{"AWS_ACCESS_KEY_ID", "a"}, {"AWS_SECRET_ACCESS_KEY", "b"}}));
+  ASSERT_TRUE(ours);
+  EXPECT_EQ(ours->key.secret, "b");
+  EXPECT_FALSE(ours->ends);
+  const std::string said = R"({"Version": 1, "AccessKeyId": "a", "SecretAccessKey": "b", "SessionToken": "c",
+                               "Expiration": ")";
+  EXPECT_EQ(from_process(said + "2015-08-30T12:36:00Z\"}").ends, 1440938160);
+  EXPECT_EQ(from_process(said + "2015-08-30T14:36:00.123+02:00\"}").ends, 1440938160);
+  EXPECT_EQ(from_process(said + "2015-08-30T12:36:00Z\"}").key.session_token, "c");
+  EXPECT_THROW(from_process(said + "soon\"}"), support::Error);
+  EXPECT_THROW(from_process("{}"), support::Error);
+  EXPECT_THROW(from_process("no"), support::Error);
+}
+
+TEST(AwsCredentials, EndpointsAreThoseOfTheEnvironment) {
+  EXPECT_EQ(endpoint(variables({}), "ebs", "eu-central-1"), "https://ebs.eu-central-1.amazonaws.com");
+  EXPECT_EQ(endpoint(variables({}), "ec2", "cn-north-1"), "https://ec2.cn-north-1.amazonaws.com.cn");
+  const auto set = variables({{"AWS_ENDPOINT_URL", "http://all"}, {"AWS_ENDPOINT_URL_EBS", "http://ebs"}});
+  EXPECT_EQ(endpoint(set, "ebs", "eu-central-1"), "http://ebs");
+  EXPECT_EQ(endpoint(set, "ec2", "eu-central-1"), "http://all");
+}
+
+TEST(AwsClient, ReadsWhatServicesSay) {
+  const Reason json = reason_of({400,
+                                 {{"x-amzn-errortype", "ValidationException:http://x"}},
+                                 R"({"Message": "no", "Reason": "INVALID_BLOCK"})"});
+  EXPECT_EQ(json.code, "ValidationException");
+  EXPECT_EQ(json.message, "no");
+  EXPECT_EQ(json.detail, "INVALID_BLOCK");
+  EXPECT_EQ(reason_of({403, {}, R"({"__type": "com.amazon#AccessDenied", "message": "no"})"}).code,
+            "AccessDenied");
+  const Reason xml = reason_of({503,
+                                {},
+                                "<Response><Errors><Error><Code>RequestLimitExceeded</Code><Message>m</"
+                                "Message></Error></Errors></Response>"});
+  EXPECT_EQ(xml.code, "RequestLimitExceeded");
+  EXPECT_EQ(xml.message, "m");
+  EXPECT_EQ(reason_of({502, {}, "Bad Gateway"}).message, "HTTP 502");
+}
+
+TEST(AwsUpload, WritesWhatIsDifferent) {
+  const std::string a(32, 'a'), b(32, 'b');
+  const Blocks changed = changes({{1, a}, {2, a}, {3, a}}, {{1, a}, {2, b}, {4, b}});
+  ASSERT_EQ(changed.size(), 3u);
+  EXPECT_EQ(changed.at(2), b);
+  EXPECT_EQ(changed.at(4), b);
+  EXPECT_NE(changed.at(3), a);  // becomes zeroes
+  EXPECT_EQ(changes({{1, a}}, {{1, a}}).size(), 0u);
+}
+
+TEST(AwsUpload, KnowsWhatHasArrivedAlsoWhenItWasCutOff) {
+  const support::TempDir folder;
+  const auto file = folder.path() / "aws" / "x.journal";
+  const std::string a(32, 'a'), b(32, '\0');
+  {
+    Journal journal(file);
+    EXPECT_EQ(journal.snapshot(), "");
+    journal.begin("snap-1", "");
+    journal.add(7, a);
+    journal.add(8, b);
+  }
+  EXPECT_EQ(Journal(file).arrived(), (Blocks{{7, a}, {8, b}}));
+  EXPECT_EQ(Journal(file).snapshot(), "snap-1");
+  EXPECT_EQ(Journal(file).parent(), "");
+  std::filesystem::resize_file(file, std::filesystem::file_size(file) - 3);
+  EXPECT_EQ(Journal(file).arrived(), (Blocks{{7, a}}));
+  Journal(file).remove();
+  EXPECT_EQ(Journal(file).snapshot(), "");
+}
+
+TEST(Ami, IsCalledAndBootsByWhatTheImageIs) {
+  Upload upload;
+  upload.name = "or:ders";
+  upload.version = "1.4";
+  upload.digest = "sha256:0123456789abcdef";
+  EXPECT_EQ(ami_name(upload), "or-ders-1.4-0123456789ab");
+  upload.name = std::string(200, 'x');
+  EXPECT_EQ(ami_name(upload).size(), 128u);
+  EXPECT_EQ(boot_mode({"direct", "bios", "uefi"}), "uefi-preferred");
+  EXPECT_EQ(boot_mode({"uefi"}), "uefi");
+  EXPECT_EQ(boot_mode({"bios"}), "legacy-bios");
 }
 
 }  // namespace

@@ -1,0 +1,21 @@
+#pragma once
+// AMIs: EC2's registry of images. Each is a snapshot of EBS, and what EC2 is told of it.
+
+#include <memory>
+#include <string>
+
+#include "publish/aws/ec2.hpp"
+#include "publish/registry.hpp"
+
+namespace vmimage::publish::aws {
+
+/// A name that EC2 takes, equal for equal images: "orders-1.4.0-0123456789ab". Pure.
+std::string ami_name(const Upload& upload);
+/// As RegisterImage calls it. Pure.
+std::string boot_mode(const std::vector<std::string>& firmware);
+/// What images of ours are told apart by. Pure.
+Tags tags_of(const Upload& upload);
+
+std::unique_ptr<Registry> open_ami(const Account& account);
+
+}  // namespace vmimage::publish::aws

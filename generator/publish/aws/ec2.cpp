@@ -1,0 +1,184 @@
+#include "publish/aws/ec2.hpp"
+
+#include <fmt/format.h>
+
+#include <cstring>
+#include <pugixml.hpp>
+
+namespace vmimage::publish::aws {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr const char* kVersion = "2016-11-15";
+
+pugi::xml_document parse(const std::string& text) {
+  pugi::xml_document document;
+  if (!document.load_buffer(text.data(), text.size()))
+    throw support::failure("EC2 answers with something that is no XML", "look at AWS_ENDPOINT_URL");
+  return document;
+}
+
+Tags tags_of(const pugi::xml_node& node) {
+  Tags tags;
+  for (const auto& item : node.child("tagSet"))
+    tags[item.child_value("key")] = item.child_value("value");
+  return tags;
+}
+
+Image image_of(const pugi::xml_node& node) {
+  Image image{node.child_value("imageId"),
+              node.child_value("name"),
+              node.child_value("imageState"),
+              node.child_value("creationDate"),
+              {},
+              tags_of(node)};
+  for (const auto& item : node.child("blockDeviceMapping"))
+    if (const std::string id = item.child("ebs").child_value("snapshotId"); !id.empty())
+      image.snapshots.push_back(id);
+  return image;
+}
+
+bool is_gone(const Refused& refused) {
+  return refused.code().ends_with(".NotFound") || refused.code() == "InvalidAMIID.Unavailable";
+}
+
+}  // namespace
+
+std::string Ec2::call(const std::string& what, const std::string& action, const Parameters& parameters) {
+  Parameters all = parameters;
+  all.emplace_back("Action", action);
+  all.emplace_back("Version", kVersion);
+  return client_({.what = what,
+                  .method = "POST",
+                  .path = "/",
+                  .headers = {{"content-type", "application/x-www-form-urlencoded; charset=utf-8"}},
+                  .body = encode(all)})
+      .body;
+}
+
+template <typename Take>
+void Ec2::each(const std::string& what, const std::string& action, Parameters parameters, const char* path,
+               Take take) {
+  const std::size_t count = parameters.size();
+  for (std::string next;;) {
+    parameters.resize(count);
+    if (!next.empty())
+      parameters.emplace_back("NextToken", next);
+    const auto document = parse(call(what, action, parameters));
+    for (const auto& found : document.select_nodes(path))
+      take(found.node());
+    next = document.document_element().child_value("nextToken");
+    if (next.empty())
+      return;
+  }
+}
+
+std::vector<Image> Ec2::images(const Parameters& parameters) {
+  std::vector<Image> found;
+  each("list the AMIs", "DescribeImages", parameters, "/*/imagesSet/item",
+       [&](const pugi::xml_node& node) { found.push_back(image_of(node)); });
+  return found;
+}
+
+std::vector<Snapshot> Ec2::snapshots(const Parameters& parameters) {
+  std::vector<Snapshot> found;
+  each("list the snapshots", "DescribeSnapshots", parameters, "/*/snapshotSet/item",
+       [&](const pugi::xml_node& node) {
+         found.push_back({node.child_value("snapshotId"), node.child_value("status"),
+                          node.child_value("startTime"), node.child_value("kmsKeyId"),
+                          node.child("volumeSize").text().as_ullong(), tags_of(node)});
+       });
+  return found;
+}
+
+std::vector<Image> Ec2::images_tagged(const std::string& tag) {
+  return images({{"Owner.1", "self"}, {"Filter.1.Name", "tag-key"}, {"Filter.1.Value.1", tag}});
+}
+
+std::vector<Snapshot> Ec2::snapshots_tagged(const std::string& tag) {
+  return snapshots({{"Owner.1", "self"}, {"Filter.1.Name", "tag-key"}, {"Filter.1.Value.1", tag}});
+}
+
+std::optional<Image> Ec2::image_named(const std::string& name) {
+  const auto found = images({{"Owner.1", "self"}, {"Filter.1.Name", "name"}, {"Filter.1.Value.1", name}});
+  return found.empty() ? std::nullopt : std::optional(found.front());
+}
+
+std::optional<Image> Ec2::image(const std::string& id) {
+  const auto found = images({{"Filter.1.Name", "image-id"}, {"Filter.1.Value.1", id}});
+  return found.empty() ? std::nullopt : std::optional(found.front());
+}
+
+std::optional<Snapshot> Ec2::snapshot(const std::string& id) {
+  const auto found = snapshots({{"Filter.1.Name", "snapshot-id"}, {"Filter.1.Value.1", id}});
+  return found.empty() ? std::nullopt : std::optional(found.front());
+}
+
+std::string Ec2::register_image(const Registration& image) {
+  Parameters parameters{{"Name", image.name},
+                        {"Description", image.description},
+                        {"Architecture", "x86_64"},
+                        {"VirtualizationType", "hvm"},
+                        {"EnaSupport", "true"},
+                        {"ImdsSupport", "v2.0"},
+                        {"BootMode", image.boot_mode},
+                        {"RootDeviceName", "/dev/xvda"},
+                        {"BlockDeviceMapping.1.DeviceName", "/dev/xvda"},
+                        {"BlockDeviceMapping.1.Ebs.SnapshotId", image.snapshot},
+                        {"BlockDeviceMapping.1.Ebs.VolumeType", "gp3"},
+                        {"BlockDeviceMapping.1.Ebs.DeleteOnTermination", "true"},
+                        {"TagSpecification.1.ResourceType", "image"}};
+  int number = 0;
+  for (const auto& [name, value] : image.tags) {
+    const std::string tag = fmt::format("TagSpecification.1.Tag.{}.", ++number);
+    parameters.emplace_back(tag + "Key", name);
+    parameters.emplace_back(tag + "Value", value);
+  }
+  return parse(call("register the AMI", "RegisterImage", parameters))
+      .document_element()
+      .child_value("imageId");
+}
+
+void Ec2::deregister(const std::string& image) {
+  try {
+    call("deregister the AMI '" + image + "'", "DeregisterImage", {{"ImageId", image}});
+  } catch (const Refused& refused) {
+    if (!is_gone(refused))
+      throw;
+  }
+}
+
+void Ec2::remove_snapshot(const std::string& id) {
+  constexpr int kTries = 30;  // the AMI that used it may be there for a moment more
+  for (int tries = 1;; ++tries) {
+    try {
+      call("remove the snapshot '" + id + "'", "DeleteSnapshot", {{"SnapshotId", id}});
+      return;
+    } catch (const Refused& refused) {
+      if (is_gone(refused))
+        return;
+      if (refused.code() != "InvalidSnapshot.InUse" || tries == kTries)
+        throw;
+    }
+    pause(2s);
+  }
+}
+
+std::string Ec2::template_of(const std::string& image) {
+  std::vector<std::string> templates;
+  each("list the launch templates", "DescribeLaunchTemplates", {}, "/*/launchTemplates/item",
+       [&](const pugi::xml_node& node) { templates.emplace_back(node.child_value("launchTemplateId")); });
+  std::string user;
+  for (const auto& id : templates)
+    each("look at the launch template '" + id + "'", "DescribeLaunchTemplateVersions",
+         {{"LaunchTemplateId", id}, {"Filter.1.Name", "image-id"}, {"Filter.1.Value.1", image}},
+         "/*/launchTemplateVersionSet/item", [&](const pugi::xml_node& node) {
+           user = fmt::format("{}, version {}", node.child_value("launchTemplateName"),
+                              node.child_value("versionNumber"));
+         });
+  return user;
+}
+
+}  // namespace vmimage::publish::aws

@@ -1,0 +1,68 @@
+#pragma once
+// EC2 as far as images go: AMIs, snapshots, and the launch templates that name them (Query API).
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "publish/aws/client.hpp"
+
+namespace vmimage::publish::aws {
+
+using Tags = std::map<std::string, std::string>;
+
+struct Snapshot {
+  std::string id;
+  std::string state;    ///< pending, completed, error
+  std::string created;  ///< ISO 8601
+  std::string key;      ///< the ARN that it is encrypted with; empty: it is not
+  std::uint64_t gigabytes = 0;
+  Tags tags;
+};
+
+struct Image {
+  std::string id;
+  std::string name;
+  std::string state;  ///< pending, available, failed …
+  std::string created;
+  std::vector<std::string> snapshots;
+  Tags tags;
+};
+
+struct Registration {
+  std::string name;
+  std::string description;
+  std::string snapshot;
+  std::string boot_mode;
+  Tags tags;
+};
+
+class Ec2 {
+ public:
+  explicit Ec2(Endpoint& endpoint) : client_(endpoint) {}
+  /// Those of this account that have a tag of that name.
+  std::vector<Image> images_tagged(const std::string& tag);
+  std::vector<Snapshot> snapshots_tagged(const std::string& tag);
+  std::optional<Image> image_named(const std::string& name);
+  std::optional<Image> image(const std::string& id);
+  std::optional<Snapshot> snapshot(const std::string& id);
+  std::string register_image(const Registration& image);  ///< its identifier
+  void deregister(const std::string& image);              ///< nothing to do when it is gone
+  void remove_snapshot(const std::string& id);            ///< the same
+  /// The launch template that names an image in any version, as "NAME, version N"; empty: none.
+  std::string template_of(const std::string& image);
+
+ private:
+  using Parameters = std::vector<std::pair<std::string, std::string>>;
+  std::string call(const std::string& what, const std::string& action, const Parameters& parameters);
+  /// All pages; `take` gets each of the elements that `path` selects.
+  template <typename Take>
+  void each(const std::string& what, const std::string& action, Parameters parameters, const char* path,
+            Take take);
+  std::vector<Image> images(const Parameters& parameters);
+  std::vector<Snapshot> snapshots(const Parameters& parameters);
+  Client client_;
+};
+
+}  // namespace vmimage::publish::aws

@@ -1,0 +1,324 @@
+#include "publish/aws/upload.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <openssl/evp.h>
+#include <openssl/sha.h>
+
+#include <algorithm>
+#include <deque>
+#include <exception>
+#include <fstream>
+#include <sstream>
+#include <thread>
+#include <vector>
+
+#include "format/output.hpp"
+#include "support/file.hpp"
+#include "support/json.hpp"
+#include "support/process.hpp"
+
+namespace vmimage::publish::aws {
+
+using support::failure;
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr int kSenders = 16;
+/// Read and not yet sent, at most.
+constexpr std::size_t kWaiting = 32;
+/// How long EBS keeps a snapshot for which nothing comes, in minutes: after that it counts as failed.
+constexpr int kTimeout = 60;
+
+std::string sha256_bytes(std::string_view bytes) {
+  std::string digest(SHA256_DIGEST_LENGTH, '\0');
+  SHA256(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(),
+         reinterpret_cast<unsigned char*>(digest.data()));
+  return digest;
+}
+
+std::string hex(const std::string& bytes) {
+  std::string text;
+  for (const unsigned char byte : bytes)
+    text += fmt::format("{:02x}", byte);
+  return text;
+}
+
+std::string base64(const std::string& bytes) {
+  std::string text(4 * ((bytes.size() + 2) / 3) + 1, '\0');
+  text.resize(static_cast<std::size_t>(EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
+                                                       reinterpret_cast<const unsigned char*>(bytes.data()),
+                                                       static_cast<int>(bytes.size()))));
+  return text;
+}
+
+const std::string& zero_digest() {
+  static const std::string digest = sha256_bytes(std::string(kBlock, '\0'));
+  return digest;
+}
+
+struct Piece {
+  std::uint32_t number = 0;
+  std::string digest;
+  std::string bytes;
+};
+
+/// From the one who reads to those who send.
+class Queue {
+ public:
+  /// Waits while there is too much. False: nothing is taken any more.
+  bool put(Piece piece) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return closed_ || pieces_.size() < kWaiting; });
+    if (closed_)
+      return false;
+    pieces_.push_back(std::move(piece));
+    changed_.notify_all();
+    return true;
+  }
+  std::optional<Piece> take() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return ended_ || closed_ || !pieces_.empty(); });
+    if (closed_ || pieces_.empty())
+      return std::nullopt;
+    Piece piece = std::move(pieces_.front());
+    pieces_.pop_front();
+    changed_.notify_all();
+    return piece;
+  }
+  void end() {  ///< no more comes; what is there is still handed out
+    const std::lock_guard guard(mutex_);
+    ended_ = true;
+    changed_.notify_all();
+  }
+  void close(std::exception_ptr why) {
+    const std::lock_guard guard(mutex_);
+    closed_ = true;
+    if (!why_)
+      why_ = why;
+    changed_.notify_all();
+  }
+  void check() {
+    const std::lock_guard guard(mutex_);
+    if (why_)
+      std::rethrow_exception(why_);
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<Piece> pieces_;
+  bool ended_ = false, closed_ = false;
+  std::exception_ptr why_;
+};
+
+void put_block(Client& ebs, const std::string& snapshot, const Piece& piece) {
+  const std::string checksum = base64(piece.digest);
+  const auto answer = ebs({.what = fmt::format("send block {} of '{}'", piece.number, snapshot),
+                           .method = "PUT",
+                           .path = fmt::format("/snapshots/{}/blocks/{}", snapshot, piece.number),
+                           .headers = {{"content-type", "application/octet-stream"},
+                                       {"x-amz-data-length", std::to_string(kBlock)},
+                                       {"x-amz-checksum", checksum},
+                                       {"x-amz-checksum-algorithm", "SHA256"}},
+                           .body = piece.bytes,
+                           .body_sha256 = hex(piece.digest)});
+  const auto said = answer.headers.find("x-amz-checksum");
+  if (said != answer.headers.end() && said->second != checksum)
+    throw failure(
+        fmt::format("block {} of '{}' arrived as other bytes than were sent", piece.number, snapshot));
+}
+
+/// Sends what comes by the queue, on several connections; joined at the end of the scope.
+class Senders {
+ public:
+  Senders(Endpoint& ebs, Journal& journal) {
+    for (int i = 0; i < kSenders; ++i)
+      threads_.emplace_back([&] { work(ebs, journal); });
+  }
+  ~Senders() {
+    queue_.close(nullptr);
+    join();
+  }
+  void put(Piece piece) {
+    if (!queue_.put(std::move(piece)))
+      queue_.check();
+  }
+  void finish() {
+    queue_.end();
+    join();
+    queue_.check();
+  }
+
+ private:
+  void work(Endpoint& ebs, Journal& journal) {
+    try {
+      std::optional<Client> client;  // a connection only where there is something to send
+      while (const auto piece = queue_.take()) {
+        if (!client)
+          client.emplace(ebs);
+        put_block(*client, journal.snapshot(), *piece);
+        journal.add(piece->number, piece->digest);
+      }
+    } catch (...) {
+      queue_.close(std::current_exception());
+    }
+  }
+  void join() {
+    for (auto& thread : threads_)
+      thread.join();
+    threads_.clear();
+  }
+  Queue queue_;
+  std::vector<std::thread> threads_;
+};
+
+bool has(const Blocks& blocks, std::uint32_t number, const std::string& digest) {
+  const auto found = blocks.find(number);
+  return found != blocks.end() && found->second == digest;
+}
+
+}  // namespace
+
+std::string block_line(std::uint32_t number, const std::string& digest) {
+  return fmt::format("{} {}\n", number, hex(digest));
+}
+
+Blocks parse_blocks(const std::string& lines) {
+  Blocks blocks;
+  for (std::size_t at = 0, end; (end = lines.find('\n', at)) != std::string::npos; at = end + 1) {
+    std::istringstream line(lines.substr(at, end - at));
+    std::uint32_t number = 0;
+    std::string digits, bytes;
+    if (!(line >> number >> digits) || digits.size() != 2 * SHA256_DIGEST_LENGTH)
+      continue;
+    for (std::size_t i = 0; i < digits.size(); i += 2)
+      bytes += static_cast<char>(std::strtoul(digits.substr(i, 2).c_str(), nullptr, 16));
+    blocks[number] = bytes;
+  }
+  return blocks;
+}
+
+Blocks changes(const Blocks& before, const Blocks& after) {
+  Blocks changed;
+  for (const auto& [number, digest] : after)
+    if (!has(before, number, digest))
+      changed[number] = digest;
+  for (const auto& [number, digest] : before)
+    if (!after.contains(number))
+      changed[number] = zero_digest();
+  return changed;
+}
+
+std::string linear_checksum(const Blocks& written) {
+  std::string all;
+  for (const auto& [number, digest] : written)
+    all += digest;
+  return base64(sha256_bytes(all));
+}
+
+Journal::Journal(fs::path file) : file_(std::move(file)) {
+  if (!fs::exists(file_))
+    return;
+  const std::string text = support::read_file(file_);
+  std::istringstream first(text.substr(0, text.find('\n')));
+  std::string word;
+  if (text.find('\n') == std::string::npos || !(first >> word >> snapshot_ >> parent_) ||
+      word != "snapshot") {
+    snapshot_.clear();
+    return;
+  }
+  if (parent_ == "-")
+    parent_.clear();
+  arrived_ = parse_blocks(text.substr(text.find('\n') + 1));
+}
+
+void Journal::begin(const std::string& snapshot, const std::string& parent) {
+  fs::create_directories(file_.parent_path());
+  support::write_file_atomic(file_, fmt::format("snapshot {} {}\n", snapshot, parent.empty() ? "-" : parent),
+                             0600);
+  snapshot_ = snapshot;
+  parent_ = parent;
+  arrived_.clear();
+}
+
+void Journal::append(const std::string& line) {
+  const support::Descriptor file(::open(file_.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC));
+  if (!file.open() || ::write(file.fd, line.data(), line.size()) != static_cast<ssize_t>(line.size()))
+    support::throw_errno("write '" + file_.string() + "'");
+}
+
+void Journal::add(std::uint32_t number, const std::string& digest) {
+  const std::lock_guard guard(mutex_);
+  append(block_line(number, digest));
+}
+
+void Journal::remove() {
+  fs::remove(file_);
+  snapshot_.clear();
+}
+
+std::string start_snapshot(Client& ebs, const Start& start) {
+  support::json body{{"VolumeSize", start.gigabytes},
+                     {"ClientToken", start.token},
+                     {"Description", start.description},
+                     {"Timeout", kTimeout}};
+  for (const auto& [name, value] : start.tags)
+    body["Tags"].push_back({{"Key", name}, {"Value", value}});
+  if (!start.parent.empty()) {
+    body["ParentSnapshotId"] = start.parent;
+  } else if (!start.key.empty()) {
+    body["Encrypted"] = true;
+    body["KmsKeyArn"] = start.key;
+  }
+  const auto answer = ebs({.what = "start a snapshot",
+                           .method = "POST",
+                           .path = "/snapshots",
+                           .headers = {{"content-type", "application/json"}},
+                           .body = body.dump()});
+  const auto said = support::json::parse(answer.body, nullptr, false);
+  const std::string id = said.is_object() ? said.value("SnapshotId", "") : "";
+  if (id.empty() || said.value("BlockSize", 0u) != kBlock)
+    throw failure("EBS answers with something that is no snapshot", "look at AWS_ENDPOINT_URL");
+  return id;
+}
+
+Sent send_blocks(Endpoint& ebs, filesystem::BlockDevice& disk, const Blocks& parent, Journal& journal,
+                 const support::Report& report) {
+  Sent sent;
+  Senders senders(ebs, journal);
+  const auto send = [&](std::uint32_t number, const std::string& digest, auto bytes) {
+    if (!has(journal.arrived(), number, digest))
+      senders.put({number, digest, std::string(bytes())});
+  };
+  const auto meter = [&](std::uint64_t done, std::uint64_t total) { report.bytes(done, total); };
+  format::each_batch(disk, kBlock, meter, [&](const std::vector<format::Block>& blocks) {
+    std::vector<std::string> digests(blocks.size());
+    format::in_parallel(blocks.size(), [&](std::size_t i) { digests[i] = sha256_bytes(blocks[i].bytes); });
+    for (std::size_t i = 0; i < blocks.size(); ++i) {
+      const auto number = static_cast<std::uint32_t>(blocks[i].offset / kBlock);
+      sent.blocks[number] = digests[i];
+      if (!has(parent, number, digests[i]))
+        send(number, digests[i], [&] { return blocks[i].bytes; });
+    }
+  });
+  sent.written = changes(parent, sent.blocks);
+  for (const auto& [number, digest] : sent.written)
+    if (!sent.blocks.contains(number))
+      send(number, digest, [] { return std::string(kBlock, '\0'); });
+  senders.finish();
+  return sent;
+}
+
+void complete_snapshot(Client& ebs, const std::string& snapshot, const Blocks& written) {
+  ebs({.what = "complete the snapshot '" + snapshot + "'",
+       .method = "POST",
+       .path = "/snapshots/completion/" + snapshot,
+       .headers = {{"x-amz-changedblockscount", std::to_string(written.size())},
+                   {"x-amz-checksum", linear_checksum(written)},
+                   {"x-amz-checksum-algorithm", "SHA256"},
+                   {"x-amz-checksum-aggregation-method", "LINEAR"}}});
+}
+
+}  // namespace vmimage::publish::aws

@@ -1,0 +1,71 @@
+#pragma once
+// A disk into an EBS snapshot, by the EBS direct APIs: only the blocks that its parent has not, many at a
+// time.
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "filesystem/block_device.hpp"
+#include "publish/aws/client.hpp"
+#include "publish/aws/ec2.hpp"
+#include "support/progress.hpp"
+
+namespace vmimage::publish::aws {
+
+constexpr std::size_t kBlock = 512 << 10;
+
+/// The SHA-256 (32 bytes) of each block that is not all zeroes, by its number.
+using Blocks = std::map<std::uint32_t, std::string>;
+
+/// One line for each block, as it is kept: number, digest. Lines that are cut off are left out. Pure.
+std::string block_line(std::uint32_t number, const std::string& digest);
+Blocks parse_blocks(const std::string& lines);
+
+/// What has to be written so that a snapshot with `before` becomes `after`. Pure.
+Blocks changes(const Blocks& before, const Blocks& after);
+/// The checksum of all that was written, as CompleteSnapshot takes it (LINEAR), in Base64. Pure.
+std::string linear_checksum(const Blocks& written);
+
+/// What was begun, in a file that outlives us: the snapshot, its parent, and the blocks that have arrived.
+class Journal {
+ public:
+  explicit Journal(std::filesystem::path file);
+  const std::string& snapshot() const { return snapshot_; }  ///< empty: nothing was begun
+  const std::string& parent() const { return parent_; }      ///< empty: none
+  const Blocks& arrived() const { return arrived_; }
+  void begin(const std::string& snapshot, const std::string& parent);
+  void add(std::uint32_t number, const std::string& digest);  ///< from any thread
+  void remove();
+
+ private:
+  void append(const std::string& line);
+  std::filesystem::path file_;
+  std::mutex mutex_;
+  std::string snapshot_;
+  std::string parent_;
+  Blocks arrived_;
+};
+
+struct Start {
+  std::uint64_t gigabytes = 0;
+  std::string parent = {};  ///< empty: none
+  std::string key = {};     ///< to encrypt with; empty: as the account does it, or as the parent
+  std::string token;        ///< equal for the same upload: a second request makes no second snapshot
+  std::string description;
+  Tags tags;
+};
+std::string start_snapshot(Client& ebs, const Start& start);  ///< its identifier
+
+struct Sent {
+  Blocks blocks;   ///< of the whole disk
+  Blocks written;  ///< what the snapshot has beyond its parent
+};
+/// Sends what is not in `parent` and has not arrived yet. Throws what one of its threads threw.
+Sent send_blocks(Endpoint& ebs, filesystem::BlockDevice& disk, const Blocks& parent, Journal& journal,
+                 const support::Report& report);
+
+void complete_snapshot(Client& ebs, const std::string& snapshot, const Blocks& written);
+
+}  // namespace vmimage::publish::aws
