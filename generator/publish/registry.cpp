@@ -37,6 +37,10 @@ std::unique_ptr<Registry> open_registry(const std::string& name, const Account& 
                 guess.empty() ? "known: " + kind_names() : "did you mean '" + guess + "'?");
 }
 
+std::uint64_t whole_units(std::uint64_t bytes, std::uint64_t unit) {
+  return (bytes + unit - 1) / unit;
+}
+
 std::vector<Published> surplus(const std::vector<Published>& images, const std::string& name, int keep) {
   std::vector<Published> found;
   for (const auto& image : images)

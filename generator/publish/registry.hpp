@@ -60,6 +60,9 @@ class Registry {
   virtual std::string user_of(const Published&) { return ""; }
 };
 
+/// How many units hold so many bytes: clouds count disks in whole gigabytes. Pure.
+std::uint64_t whole_units(std::uint64_t bytes, std::uint64_t unit);
+
 struct Kind {
   std::string name;
   std::unique_ptr<Registry> (*open)(const Account& account);

@@ -25,15 +25,12 @@ struct Digest::Context {
     if (EVP_DigestUpdate(evp, data, size) != 1)
       throw failure("failed to update a digest");
   }
-  std::string hex() {
+  std::string bytes() {
     std::array<unsigned char, EVP_MAX_MD_SIZE> bytes{};
     unsigned size = 0;
     if (EVP_DigestFinal_ex(evp, bytes.data(), &size) != 1)
       throw failure("failed to end a digest");
-    std::string text;
-    for (unsigned i = 0; i < size; ++i)
-      text += fmt::format("{:02x}", bytes[i]);
-    return text;
+    return {reinterpret_cast<const char*>(bytes.data()), size};
   }
 
   EVP_MD_CTX* evp = EVP_MD_CTX_new();
@@ -54,8 +51,19 @@ Digest& Digest::raw(const void* data, std::size_t size) {
   return *this;
 }
 
+std::string Digest::bytes() {
+  return context_->bytes();
+}
+
 std::string Digest::hex() {
-  return context_->hex();
+  return support::hex(bytes());
+}
+
+std::string hex(std::string_view bytes) {
+  std::string text;
+  for (const unsigned char byte : bytes)
+    text += fmt::format("{:02x}", byte);
+  return text;
 }
 
 namespace {

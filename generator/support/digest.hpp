@@ -19,12 +19,16 @@ class Digest {
   Digest(Digest&&) noexcept;
   Digest& add(std::string_view field);  ///< length-prefixed
   Digest& raw(const void* data, std::size_t size);
-  std::string hex();  ///< 64 (SHA-1: 40) lower-case digits; ends the digest
+  std::string bytes();  ///< 32 (SHA-1: 20) of them; ends the digest
+  std::string hex();    ///< the same as lower-case digits, two for each
 
  private:
   struct Context;
   std::unique_ptr<Context> context_;
 };
+
+/// Two lower-case digits for each byte.
+std::string hex(std::string_view bytes);
 
 std::string sha256(std::string_view bytes);
 std::string sha256_file(const std::filesystem::path& path);

@@ -137,8 +137,10 @@ void Engine::tick() {
   }
   go_on_rolling();
   follow_load();
-  const auto actions = fleet::plan(desired(), {now, instances(), state_.backoff}, rules());
-  at_rest_ = actions.empty() && fleet::settled(desired(), instances());
+  const auto wanted = desired();
+  const fleet::Observed seen{now, instances(), state_.backoff};
+  const auto actions = fleet::plan(wanted, seen, rules());
+  at_rest_ = actions.empty() && fleet::settled(wanted, seen.instances);
   for (const auto& action : actions)
     act(action);
   route();

@@ -20,6 +20,8 @@ finish() {
   exit "$status"
 }
 trap finish EXIT
+# shellcheck source=../program.sh
+. "$here/../program.sh"
 
 start_double() {
   local status=0
@@ -38,17 +40,6 @@ start_double() {
 control() { curl --silent --fail --noproxy '*' "$AWS_ENDPOINT_URL/_control" --data "$1" >/dev/null; }
 state() { curl --silent --fail --noproxy '*' "$AWS_ENDPOINT_URL/_state" | jq -r "$1"; }
 faults() { control "{\"faults\": [$1]}"; }
-
-# run <status> <argument>...: vmimage with these has to end with this status.
-run() {
-  local expected=$1 status=0
-  shift
-  "$program" "$@" >"$work/out" 2>"$work/err" </dev/null || status=$?
-  [[ $status == "$expected" ]] || fail "vmimage $* ended with $status, not $expected: $(<"$work/err")"
-}
-says() { grep -Eq -- "$2" "$work/$1" || fail "it does not say '$2' but: $(<"$work/$1")"; }
-told() { jq -r "$1" "$work/out"; }
-is() { [[ $2 == "$3" ]] || fail "$1 is '$2', not '$3'"; }
 
 # Nothing of whoever runs the test.
 unset "${!AWS_@}" http_proxy https_proxy

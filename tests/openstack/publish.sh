@@ -3,20 +3,11 @@
 #   publish.sh <folder of the cloud> <vmimage> <image.qcow2>
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
+# shellcheck source=../program.sh
+. "$here/../program.sh"
 program=$2
 file=$3
 export OS_CLIENT_CONFIG_FILE=$state/clouds.yaml OS_CLOUD=test TMPDIR=$work
-
-# run <status> <argument>...: vmimage with these has to end with this status.
-run() {
-  local expected=$1 status=0
-  shift
-  "$program" "$@" >"$work/out" 2>"$work/err" </dev/null || status=$?
-  [[ $status == "$expected" ]] || fail "vmimage $* ended with $status, not $expected: $(<"$work/err")"
-}
-says() { grep -Eq -- "$2" "$work/$1" || fail "it does not say '$2' but: $(<"$work/$1")"; }
-told() { jq -r "$1" "$work/out"; }
-is() { [[ $2 == "$3" ]] || fail "$1 is '$2', not '$3'"; }
 images() { api GET image "/v2/images?tag=vmimage&vmimage_name=$name" | jq -r ".images[] | $1"; }
 remove_images() {
   local id

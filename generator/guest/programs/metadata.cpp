@@ -269,8 +269,7 @@ bool take_files(const char* user, const char* meta, const char* folder) {
   const long meta_size = read_file(meta, meta_data, sizeof meta_data);
   if (meta_size >= 0)
     take_meta_data({meta_data, meta_data + meta_size}, folder);
-  const char* name = user;
-  const long user_size = read_file(name, user_data, sizeof user_data);
+  const long user_size = read_file(user, user_data, sizeof user_data);
   if (user_size == static_cast<long>(sizeof user_data))
     say("the user data is ignored: it is too large");
   else if (user_size >= 0)
@@ -357,7 +356,7 @@ bool has_entries(const char* folder) {
   return directory.file >= 0 && directory.next();
 }
 
-bool read_drive(const char* device, const char* type, const char* folder) {
+void read_drive(const char* device, const char* type, const char* folder) {
   // In a namespace of its own: nobody else sees what is on the drive, and it is unmounted however this ends.
   static char point[1024], user[1100], meta[1100];
   const char* made = join(folder, "/drive");
@@ -372,13 +371,12 @@ bool read_drive(const char* device, const char* type, const char* folder) {
       call(__NR_mount, address(device), address(point), address(type),
            MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC) < 0) {
     say("the config drive cannot be mounted");
-    return true;
+    return;
   }
   if (!take_files(user, meta, folder))
     say("the config drive has nothing in openstack/latest");
   call(__NR_umount2, address(point), 0);
   call(__NR_rmdir, address(point));
-  return true;
 }
 
 bool find_drive(const char* folder) {
@@ -391,8 +389,10 @@ bool find_drive(const char* folder) {
     if (length(made) >= sizeof device)
       continue;
     memcpy(device, made, length(made) + 1);
-    if (const char* type = labelled(device))
-      return read_drive(device, type, folder);
+    if (const char* type = labelled(device)) {
+      read_drive(device, type, folder);
+      return true;
+    }
   }
   return false;
 }

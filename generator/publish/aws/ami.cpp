@@ -21,6 +21,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
+constexpr std::uint64_t kGigabyte = 1ull << 30;  // as EBS counts
 constexpr const char* kName = "vmimage:name";
 constexpr const char* kVersion = "vmimage:version";
 constexpr const char* kDigest = "vmimage:digest";
@@ -69,7 +70,7 @@ class Ami : public Registry {
     }
     for (const auto& snapshot : remainders()) {
       all.push_back(published(snapshot.id, snapshot.tags, snapshot.created));
-      all.back().size = snapshot.gigabytes << 30;
+      all.back().size = snapshot.gigabytes * kGigabyte;
       all.back().whole = false;
     }
     std::stable_sort(all.begin(), all.end(),
@@ -122,7 +123,7 @@ class Ami : public Registry {
     for (const auto& snapshot : snapshots_)
       if (std::count(image.snapshots.begin(), image.snapshots.end(), snapshot.id) > 0)
         gigabytes += snapshot.gigabytes;
-    return gigabytes << 30;
+    return gigabytes * kGigabyte;
   }
 
   /// Snapshots of ours that no AMI has.
@@ -192,7 +193,7 @@ class Ami : public Registry {
           return;
         }
       }
-    Start start{.gigabytes = (upload.disk + (1ull << 30) - 1) >> 30,
+    Start start{.gigabytes = whole_units(upload.disk, kGigabyte),
                 .token = random_token(),
                 .description = fmt::format("{} {}", upload.name, upload.version),
                 .tags = tags_of(upload)};
@@ -301,7 +302,7 @@ class Ami : public Registry {
       image.created = there ? there->created : "";
       return there && there->state == "available";
     });
-    image.size = (upload.disk + (1ull << 30) - 1) >> 30 << 30;
+    image.size = whole_units(upload.disk, kGigabyte) * kGigabyte;
     return image;
   }
 

@@ -87,8 +87,8 @@ std::vector<Snapshot> Ec2::snapshots(const Parameters& parameters) {
   each("list the snapshots", "DescribeSnapshots", parameters, "/*/snapshotSet/item",
        [&](const pugi::xml_node& node) {
          found.push_back({node.child_value("snapshotId"), node.child_value("status"),
-                          node.child_value("startTime"), node.child_value("kmsKeyId"),
-                          node.child("volumeSize").text().as_ullong(), tags_of(node)});
+                          node.child_value("startTime"), node.child("volumeSize").text().as_ullong(),
+                          tags_of(node)});
        });
   return found;
 }

@@ -16,7 +16,6 @@ struct Snapshot {
   std::string id;
   std::string state;    ///< pending, completed, error
   std::string created;  ///< ISO 8601
-  std::string key;      ///< the ARN that it is encrypted with; empty: it is not
   std::uint64_t gigabytes = 0;
   Tags tags;
 };

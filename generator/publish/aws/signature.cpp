@@ -24,13 +24,6 @@ std::string hmac(const std::string& key, const std::string& text) {
   return {reinterpret_cast<const char*>(bytes.data()), size};
 }
 
-std::string hex(const std::string& bytes) {
-  std::string text;
-  for (const unsigned char byte : bytes)
-    text += fmt::format("{:02x}", byte);
-  return text;
-}
-
 /// Without "." and "..", and without empty segments (RFC 3986, 5.2.4, and what AWS makes of it).
 std::string without_dots(const std::string& path) {
   std::vector<std::string> segments;
@@ -118,8 +111,9 @@ std::map<std::string, std::string> sign(const Signable& request, const Key& key,
       fmt::format("{}\n{}\n{}\n{}", kAlgorithm, moment, place, support::sha256(canonical(request, headers)));
   const std::string signing_key =
       hmac(hmac(hmac(hmac("AWS4" + key.secret, day), scope.region), scope.service), "aws4_request");
-  added["authorization"] = fmt::format("{} Credential={}/{}, SignedHeaders={}, Signature={}", kAlgorithm,
-                                       key.id, place, names_of(headers), hex(hmac(signing_key, to_sign)));
+  added["authorization"] =
+      fmt::format("{} Credential={}/{}, SignedHeaders={}, Signature={}", kAlgorithm, key.id, place,
+                  names_of(headers), support::hex(hmac(signing_key, to_sign)));
   return added;
 }
 

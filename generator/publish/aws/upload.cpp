@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <openssl/evp.h>
-#include <openssl/sha.h>
 
 #include <algorithm>
 #include <deque>
@@ -14,6 +13,7 @@
 #include <vector>
 
 #include "format/output.hpp"
+#include "support/digest.hpp"
 #include "support/file.hpp"
 #include "support/json.hpp"
 #include "support/process.hpp"
@@ -31,18 +31,10 @@ constexpr std::size_t kWaiting = 32;
 /// How long EBS keeps a snapshot for which nothing comes, in minutes: after that it counts as failed.
 constexpr int kTimeout = 60;
 
-std::string sha256_bytes(std::string_view bytes) {
-  std::string digest(SHA256_DIGEST_LENGTH, '\0');
-  SHA256(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(),
-         reinterpret_cast<unsigned char*>(digest.data()));
-  return digest;
-}
+constexpr std::size_t kDigestSize = 32;  // of SHA-256
 
-std::string hex(const std::string& bytes) {
-  std::string text;
-  for (const unsigned char byte : bytes)
-    text += fmt::format("{:02x}", byte);
-  return text;
+std::string sha256_bytes(std::string_view bytes) {
+  return support::Digest().raw(bytes.data(), bytes.size()).bytes();
 }
 
 std::string base64(const std::string& bytes) {
@@ -123,7 +115,7 @@ void put_block(Client& ebs, const std::string& snapshot, const Piece& piece) {
                                        {"x-amz-checksum", checksum},
                                        {"x-amz-checksum-algorithm", "SHA256"}},
                            .body = piece.bytes,
-                           .body_sha256 = hex(piece.digest)});
+                           .body_sha256 = support::hex(piece.digest)});
   const auto said = answer.headers.find("x-amz-checksum");
   if (said != answer.headers.end() && said->second != checksum)
     throw failure(
@@ -182,7 +174,7 @@ bool has(const Blocks& blocks, std::uint32_t number, const std::string& digest) 
 }  // namespace
 
 std::string block_line(std::uint32_t number, const std::string& digest) {
-  return fmt::format("{} {}\n", number, hex(digest));
+  return fmt::format("{} {}\n", number, support::hex(digest));
 }
 
 Blocks parse_blocks(const std::string& lines) {
@@ -191,7 +183,7 @@ Blocks parse_blocks(const std::string& lines) {
     std::istringstream line(lines.substr(at, end - at));
     std::uint32_t number = 0;
     std::string digits, bytes;
-    if (!(line >> number >> digits) || digits.size() != 2 * SHA256_DIGEST_LENGTH)
+    if (!(line >> number >> digits) || digits.size() != 2 * kDigestSize)
       continue;
     for (std::size_t i = 0; i < digits.size(); i += 2)
       bytes += static_cast<char>(std::strtoul(digits.substr(i, 2).c_str(), nullptr, 16));
@@ -266,12 +258,8 @@ std::string start_snapshot(Client& ebs, const Start& start) {
                      {"Timeout", kTimeout}};
   for (const auto& [name, value] : start.tags)
     body["Tags"].push_back({{"Key", name}, {"Value", value}});
-  if (!start.parent.empty()) {
+  if (!start.parent.empty())
     body["ParentSnapshotId"] = start.parent;
-  } else if (!start.key.empty()) {
-    body["Encrypted"] = true;
-    body["KmsKeyArn"] = start.key;
-  }
   const auto answer = ebs({.what = "start a snapshot",
                            .method = "POST",
                            .path = "/snapshots",

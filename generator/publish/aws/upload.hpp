@@ -51,7 +51,6 @@ class Journal {
 struct Start {
   std::uint64_t gigabytes = 0;
   std::string parent = {};  ///< empty: none
-  std::string key = {};     ///< to encrypt with; empty: as the account does it, or as the parent
   std::string token;        ///< equal for the same upload: a second request makes no second snapshot
   std::string description;
   Tags tags;

@@ -19,10 +19,6 @@ namespace {
 /// What images of ours are found by.
 constexpr const char* kTag = "vmimage";
 
-std::uint64_t whole_units(std::uint64_t bytes, std::uint64_t unit) {
-  return (bytes + unit - 1) / unit;
-}
-
 /// An address in Glance without its version: catalogs have it with and without.
 std::string without_version(std::string url) {
   while (url.ends_with('/'))
