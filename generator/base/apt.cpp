@@ -302,6 +302,10 @@ Index::Index(const cache::Cache& cache, const Suite& suite, const std::optional<
 
 void Index::refresh() {
   const support::FileLock lock(lock_);
+  fetch();
+}
+
+void Index::fetch() {
   std::vector<std::string> sources = apt_sources(suite_, mirror_);
   const fs::path known = folder_ / "index.json";
   while (true) {
@@ -334,26 +338,25 @@ void Index::refresh() {
   checked_ = true;
 }
 
-/// The lists are there, and are what was fetched.
+bool Index::is_whole() const {
+  try {
+    return json::parse(support::read_file(folder_ / "index.json")).at("lists") == list_digests(folder_);
+  } catch (const std::exception&) {
+    return false;
+  }
+}
+
+/// The lists are there, and are what was fetched. Looked at, removed and fetched under one lock: who waits
+/// for it finds what another one has fetched meanwhile.
 void Index::require() {
   if (checked_)
     return;
-  const fs::path known = folder_ / "index.json";
-  if (fs::exists(known)) {
-    const support::FileLock lock(lock_);
-    try {
-      checked_ = json::parse(support::read_file(known)).at("lists") == list_digests(folder_);
-    } catch (const std::exception&) {
-      checked_ = false;
-    }
-  }
+  const support::FileLock lock(lock_);
+  checked_ = is_whole();
   if (checked_)
     return;
-  {
-    const support::FileLock lock(lock_);
-    fs::remove_all(folder_);
-  }
-  refresh();
+  fs::remove_all(folder_);
+  fetch();
 }
 
 std::string Index::digest() {

@@ -78,6 +78,8 @@ class Index {
  private:
   std::string run(std::vector<std::string> argv) const;
   void require();
+  bool is_whole() const;
+  void fetch();  ///< both for those who hold the lock
   std::string madison(const std::vector<std::string>& packages) const;
   void set_archives(std::vector<recipe::Pin>& pins) const;
   std::filesystem::path folder_;

@@ -73,6 +73,15 @@ jq -e --arg sha256 "$sha256" '.requested == ["lock-demo"] and .archives[0].relea
   and (.packages.added | map([.name, .version, .sha256, .file])
     == [["lock-demo", "1.0", $sha256, "main/lock-demo_1.0_all.deb"]])' "$lock" >"$work/jq.log"
 cmp <(jq '.packages.base | map(.sha256)' "$lock") <(jq '.packages.base | map(.sha256)' "$work/real.json")
+# Of several that need the lists at once, one fetches them, and nobody takes them from another.
+at_once=()
+for i in {1..6}; do
+  VMIMAGE_CACHE=$work/fresh "$VMIMAGE" base lock debian:bookworm --packages lock-demo --mirror "$mirror" -o "$work/once.$i" \
+    2>"$work/once.$i.log" &
+  at_once+=($!)
+done
+for one in "${at_once[@]}"; do wait "$one" || fail "one of several at once has failed"; done
+for i in {1..6}; do cmp "$lock" "$work/once.$i"; done
 # Without a program that was linked here: its libraries' packages would have to be in the lock, too.
 jq -n --arg mirror "$mirror" '{version: 1, name: "locked", command: ["/usr/bin/sleep", "infinity"],
   packages: ["lock-demo"], lock: "vm.lock.json", mirror: $mirror}' >"$recipe"
