@@ -74,6 +74,9 @@ api POST identity "/users/$user/application_credentials" "{\"application_credent
 clean_up api DELETE identity "/users/$user/application_credentials/$(jq -r .application_credential.id "$work/secret")"
 unset OS_CLOUD
 export OS_AUTH_URL=http://127.0.0.1:5000/v3
+OS_USERNAME=admin OS_PASSWORD=test OS_PROJECT_NAME=admin run 2 published --to openstack
+says err "more than one region: test, tls"
+export OS_REGION_NAME=test
 OS_APPLICATION_CREDENTIAL_ID=$(jq -r .application_credential.id "$work/secret") \
   OS_APPLICATION_CREDENTIAL_SECRET=$(jq -r .application_credential.secret "$work/secret") \
   run 0 unpublish "$(images .id)" --from openstack

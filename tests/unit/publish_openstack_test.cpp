@@ -95,10 +95,17 @@ TEST(OpenstackSession, FindsTheServiceOfARegion) {
     {"interface": "public", "region_id": "north", "url": "http://north"},
     {"interface": "internal", "region_id": "south", "url": "http://inside"},
     {"interface": "public", "region_id": "south", "url": "http://south"}]}])";
-  EXPECT_EQ(endpoint_of(catalog, "image", "public", ""), "http://north");
+  EXPECT_EQ(endpoint_of(catalog, "image", "internal", ""), "http://inside");
   EXPECT_EQ(endpoint_of(catalog, "image", "public", "south"), "http://south");
   EXPECT_THROW(endpoint_of(catalog, "image", "public", "east"), support::Error);
   EXPECT_THROW(endpoint_of(catalog, "compute", "public", ""), support::Error);
+  try {
+    endpoint_of(catalog, "image", "public", "");
+    FAIL() << "one of two regions";
+  } catch (const support::Error& error) {
+    EXPECT_EQ(error.kind(), support::ErrorKind::Usage);
+    EXPECT_NE(std::string(error.what()).find("north, south"), std::string::npos) << error.what();
+  }
 }
 
 TEST(OpenstackSession, TellsTheReasonOfAnAnswer) {

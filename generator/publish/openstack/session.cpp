@@ -3,7 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <set>
+#include <map>
+#include <vector>
 
 #include "support/error.hpp"
 #include "support/json.hpp"
@@ -36,25 +37,32 @@ std::string reason_of(const Response& response) {
 std::string endpoint_of(const std::string& catalog, const std::string& type, const std::string& interface,
                         const std::string& region) {
   const json services = json::parse(catalog, nullptr, false);
-  std::set<std::string> regions;
+  std::map<std::string, std::string> urls;  // by region
   for (const auto& service : services) {
     if (service.value("type", "") != type)
       continue;
-    for (const auto& endpoint : service.value("endpoints", json::array())) {
-      if (endpoint.value("interface", "") != interface)
-        continue;
-      const std::string here = endpoint.value("region_id", endpoint.value("region", ""));
-      if (region.empty() || here == region)
-        return endpoint.value("url", "");
-      regions.insert(here);
-    }
+    for (const auto& endpoint : service.value("endpoints", json::array()))
+      if (endpoint.value("interface", "") == interface)
+        urls.emplace(endpoint.value("region_id", endpoint.value("region", "")), endpoint.value("url", ""));
   }
-  if (regions.empty())
+  if (urls.empty())
     throw failure(
         fmt::format("the cloud has no service of the type '{}' with a {} address", type, interface));
+  // A catalog has no order: the first region of several would be another one each time.
+  if (region.empty() && urls.size() == 1)
+    return urls.begin()->second;
+  if (const auto found = urls.find(region); !region.empty() && found != urls.end())
+    return found->second;
+  std::vector<std::string> regions;
+  for (const auto& [name, url] : urls)
+    regions.push_back(name);
+  const std::string which = fmt::format("{}", fmt::join(regions, ", "));
+  if (region.empty())
+    throw support::invalid("the cloud has more than one region: " + which,
+                           "say which: 'region_name' in clouds.yaml, or OS_REGION_NAME");
   throw support::invalid(
       fmt::format("the cloud has no service of the type '{}' in the region '{}'", type, region),
-      fmt::format("it has: {}", fmt::join(regions, ", ")));
+      "it has: " + which);
 }
 
 Session::Session(Credentials credentials) : credentials_(std::move(credentials)) {

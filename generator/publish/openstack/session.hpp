@@ -30,7 +30,8 @@ class Session {
   std::string catalog_;  ///< JSON
 };
 
-/// Of Keystone's catalog. Throws Error that says which regions there are. Pure.
+/// Of Keystone's catalog; an empty region is the only one. Throws Error that says which regions there are.
+/// Pure.
 std::string endpoint_of(const std::string& catalog, const std::string& type, const std::string& interface,
                         const std::string& region);
 
