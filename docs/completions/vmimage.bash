@@ -32,7 +32,7 @@ _vmimage() {
       cat | cp) words="--partition --help" ;;
       diff) words="--files --json --exit-code --help" ;;
       convert) words="--to --output --cpus --memory --json --quiet --help" ;;
-      publish) words="--to --cloud --profile --region --name --keep --json --quiet --help" ;;
+      publish) words="--to --cloud --profile --region --name --tag --revision --kms-key --tpm --keep --json --quiet --help" ;;
       published) words="--to --cloud --profile --region --json --help" ;;
       unpublish) words="--from --cloud --profile --region --help" ;;
       base)

@@ -9,6 +9,7 @@
 #include "inspect/image.hpp"
 #include "inspect/opened.hpp"
 #include "support/digest.hpp"
+#include "support/process.hpp"
 
 namespace vmimage::publish {
 
@@ -28,6 +29,15 @@ bool is_whole_qcow2(const format::Source& source) {
 }
 
 }  // namespace
+
+std::string revision_of(const fs::path& file) {
+  if (support::find_program("git").empty())
+    return "";
+  const fs::path folder = fs::absolute(file).parent_path();
+  const auto said = support::run({.argv = {"git", "-C", folder.string(), "describe", "--always", "--dirty",
+                                           "--abbrev=40", "--exclude=*"}});
+  return said.ok() ? said.out.substr(0, said.out.find('\n')) : "";
+}
 
 Prepared prepare(const fs::path& given, const std::string& name, const support::Report& report) {
   const fs::path image = inspect::image_of(given);

@@ -72,6 +72,7 @@ const Published& find_published(const std::vector<Published>& images, const std:
 }
 
 Outcome publish(Registry& registry, const Upload& upload, int keep, const support::Report& report) {
+  registry.check(upload);
   report("looking for the image");
   auto images = registry.list();
   const auto same = [&](const Published& image) {
@@ -92,6 +93,7 @@ Outcome publish(Registry& registry, const Upload& upload, int keep, const suppor
     outcome.sent = true;
     images.insert(images.begin(), outcome.image);
   }
+  registry.finish(outcome.image, upload, report);
   if (keep > 0)
     for (const auto& image : surplus(images, upload.name, keep)) {
       if (image.id == outcome.image.id)

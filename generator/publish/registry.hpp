@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -25,6 +26,10 @@ struct Upload {
   std::string lock;          ///< the digest of the lock that it was made by; empty: none
   std::string base;          ///< as in the manifest; empty: not known
   std::vector<std::string> firmware;
+  std::string revision;                     ///< of the source that it was made from; empty: not known
+  std::map<std::string, std::string> tags;  ///< what else is to be said of it there
+  std::vector<std::string> keys;            ///< that it is encrypted with there: at most one of each region
+  bool tpm = false;                         ///< its instances get a TPM
 };
 
 /// An image in a registry that was put there by publish().
@@ -50,10 +55,15 @@ class Registry {
   virtual ~Registry() = default;
   /// Those put there by publish(), the newest first.
   virtual std::vector<Published> list() = 0;
+  /// Throws Error{Usage} when it can be seen beforehand that this registry cannot take it so.
+  virtual void check(const Upload&) {}
   /// Uploads it and checks what arrived. When that fails nothing is left, as far as the registry can be
   /// reached, or what is left is in list(), incomplete.
   virtual Published send(const Upload& upload, const support::Report& report) = 0;
   virtual void remove(const Published& image) = 0;
+  /// What was asked for beyond having it there; also called of one that was. Throws Error{Usage} when that
+  /// one is another than was asked for.
+  virtual void finish(Published&, const Upload&, const support::Report&) {}
   /// Of an incomplete one: send() may go on with it, so that it is not removed before.
   virtual bool can_go_on(const Published&) { return false; }
   /// What in the cloud still starts machines of it, in words; empty: nothing that is known.

@@ -220,7 +220,8 @@ class Ec2:
             if not self.chosen(p, key, item, {"image-id": key, "name": item["Name"]}):
                 continue
             found.append({"ImageId": key, "Name": item["Name"], "State": "available", "CreationDate": item["created"],
-                          "BlockDeviceMappings": item["BlockDeviceMappings"], "Tags": item["tags"]})
+                          "BlockDeviceMappings": item["BlockDeviceMappings"], "Tags": item["tags"],
+                          **{name: item[name] for name in ("TpmSupport", "BootMode") if name in item}})
         return self.paged(p, "Images", found)
 
     def RegisterImage(self, p):
@@ -228,6 +229,8 @@ class Ec2:
             raise Fault("InvalidAMIName.Duplicate", f"the name '{p['Name']}' is in use")
         if not 3 <= len(p["Name"]) <= 128:
             raise Fault("InvalidAMIName.Malformed", p["Name"])
+        if "TpmSupport" in p and p.get("BootMode") != "uefi":
+            raise Fault("InvalidParameterCombination", "a TPM needs the boot mode 'uefi'")
         devices = [mapping["DeviceName"] for mapping in p["BlockDeviceMappings"]]
         if p["RootDeviceName"] not in devices:
             raise Fault("InvalidParameterValue", "the root is no device")

@@ -87,6 +87,69 @@ is "what is kept" "$(state '.images | length'), $(state '.snapshots | length')" 
 remove_all
 say "only what was different was sent"
 
+# What is said of it: tags of our own, and the source's revision, as git knows it where the image is.
+run 2 publish "$work/first.raw" --to aws --tag team
+says err "is no tag"
+run 2 publish "$work/first.raw" --to aws --tag aws:team=x
+says err "cannot be given"
+mkdir "$work/source"
+cp --sparse=always "$work/first.raw" "$work/source/disk.raw"
+touch "$work/source/code"
+(
+  cd "$work/source"
+  export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_SYSTEM=/dev/null GIT_AUTHOR_NAME=x GIT_AUTHOR_EMAIL=x GIT_COMMITTER_NAME=x GIT_COMMITTER_EMAIL=x
+  git init -q . && git add code && git commit -qm x
+)
+run 0 publish "$work/source/disk.raw" --to aws --tag team=storage --tag note=a=b
+is "its tags" "$(state '.images[].tags | from_entries | "\(.team) \(.note) \(.["vmimage:revision"])"')" \
+  "storage a=b $(git -C "$work/source" rev-parse HEAD)"
+is "those of its snapshot" "$(state '.snapshots[].tags | from_entries | "\(.team) \(.note) \(.["vmimage:revision"])"')" \
+  "$(state '.images[].tags | from_entries | "\(.team) \(.note) \(.["vmimage:revision"])"')"
+remove_all
+echo changed >"$work/source/code"
+run 0 publish "$work/source/disk.raw" --to aws
+is "the revision" "$(state '.images[].tags | from_entries | .["vmimage:revision"]')" "$(git -C "$work/source" rev-parse HEAD)-dirty"
+remove_all
+run 0 publish "$work/source/disk.raw" --to aws --revision r17
+is "the revision" "$(state '.images[].tags | from_entries | .["vmimage:revision"]')" r17
+remove_all
+say "tagged"
+
+# Encrypted: by a key of the region, never on top of a snapshot that another one encrypts.
+key=arn:aws:kms:eu-central-1:123456789012:key/one
+run 0 publish "$work/first.raw" --to aws --name disk
+run 2 publish "$work/first.raw" --to aws --name disk --kms-key $key
+says err "encrypted with no --kms-key"
+run 0 publish "$work/second.raw" --to aws --name disk --kms-key $key
+is "key and parent" "$(state ".snapshots[\"$(snapshot_of "$(<"$work/out")")\"] | \"\\(.kms) \\(.parent)\"")" "$key null"
+cp --sparse=always "$work/second.raw" "$work/third.raw"
+printf x | dd of="$work/third.raw" bs=1 seek=1M conv=notrunc status=none
+run 0 publish "$work/third.raw" --to aws --name disk --kms-key $key
+snapshot=$(snapshot_of "$(<"$work/out")")
+is "key" "$(state ".snapshots[\"$snapshot\"].kms")" "$key"
+is "what was written" "$(state ".snapshots[\"$snapshot\"].written | join(\" \")")" 2
+before=$(state .calls.StartSnapshot)
+run 2 publish "$work/first.raw" --to aws --name disk --kms-key alias/mine
+says err "not the ARN of a key"
+run 2 publish "$work/first.raw" --to aws --name disk --kms-key ${key/central/west}
+says err "is not of eu-central-1"
+is "snapshots begun" "$(state .calls.StartSnapshot)" "$before"
+remove_all
+say "encrypted"
+
+# With a TPM: by UEFI only.
+run 2 publish "$work/first.raw" --to aws --name disk --tpm
+says err "needs UEFI"
+run 0 publish "$file" --to aws --tpm
+is "the AMI" "$(state '.images[] | "\(.BootMode) \(.TpmSupport)"')" "uefi v2.0"
+run 0 publish "$file" --to aws --tpm
+remove_all
+run 0 publish "$file" --to aws
+run 2 publish "$file" --to aws --tpm
+says err "without a TPM"
+remove_all
+say "with a TPM"
+
 # Killed on the way: what has arrived is not sent again.
 faults '{"operation": "PutSnapshotBlock", "kind": "slow", "after": 4}'
 "$program" publish "$work/first.raw" --to aws --name disk >"$work/out" 2>"$work/err" &

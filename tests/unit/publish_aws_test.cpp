@@ -139,5 +139,35 @@ TEST(Ami, IsCalledAndBootsByWhatTheImageIs) {
   EXPECT_EQ(boot_mode({"bios"}), "legacy-bios");
 }
 
+TEST(Ami, HasTagsThatAwsTakes) {
+  Upload upload;
+  upload.name = "orders";
+  upload.revision = "0123-dirty";
+  upload.tags = {{"Name", "mine"}, {"team", "a=b"}};
+  const Tags tags = tags_of(upload, "eu-central-1");
+  EXPECT_EQ(tags.at("Name"), "mine");
+  EXPECT_EQ(tags.at("team"), "a=b");
+  EXPECT_EQ(tags.at("vmimage:revision"), "0123-dirty");
+  EXPECT_EQ(tags.count("vmimage:lock"), 0u);
+  EXPECT_NO_THROW(check_tags(upload.tags));
+  EXPECT_THROW(check_tags({{"aws:x", ""}}), support::Error);
+  EXPECT_THROW(check_tags({{"vmimage:digest", ""}}), support::Error);
+  EXPECT_THROW(check_tags({{std::string(128, 'x'), ""}}), support::Error);
+  EXPECT_THROW(check_tags({{"x", std::string(256, 'x')}}), support::Error);
+}
+
+TEST(Ami, IsEncryptedWithAKeyOfItsRegion) {
+  const std::string one = "arn:aws:kms:eu-central-1:123456789012:key/1";
+  const std::string two = "arn:aws-us-gov:kms:us-gov-west-1:123456789012:key/mrk-2";
+  EXPECT_EQ(key_of({one, two}, "us-gov-west-1"), two);
+  EXPECT_EQ(key_of({one}, "us-gov-west-1"), "");
+  EXPECT_NO_THROW(check_keys({one, two}, {"eu-central-1", "us-gov-west-1"}));
+  EXPECT_NO_THROW(check_keys({}, {"eu-central-1"}));
+  EXPECT_THROW(check_keys({one}, {"eu-central-1", "us-gov-west-1"}), support::Error);
+  EXPECT_THROW(check_keys({one, two}, {"eu-central-1"}), support::Error);
+  EXPECT_THROW(check_keys({one, one + "2"}, {"eu-central-1"}), support::Error);
+  EXPECT_THROW(check_keys({"alias/aws/ebs"}, {"eu-central-1"}), support::Error);
+}
+
 }  // namespace
 }  // namespace vmimage::publish::aws

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <random>
+#include <regex>
 #include <set>
 
 #include "cache/cache.hpp"
@@ -25,6 +26,7 @@ constexpr std::uint64_t kGigabyte = 1ull << 30;  // as EBS counts
 constexpr const char* kName = "vmimage:name";
 constexpr const char* kVersion = "vmimage:version";
 constexpr const char* kDigest = "vmimage:digest";
+constexpr const char* kKey = "vmimage:key";  ///< that was asked for
 /// Snapshots become usable some time after all is there.
 constexpr auto kReady = 1h;
 /// One that may have been completed already is looked at for so long.
@@ -92,6 +94,30 @@ class Ami : public Registry {
     return user.empty() ? "" : "the launch template " + user;
   }
 
+  void check(const Upload& upload) override {
+    check_tags(upload.tags);
+    check_keys(upload.keys, {identity_.region()});
+    const auto& firmware = upload.firmware;
+    if (upload.tpm && std::count(firmware.begin(), firmware.end(), "uefi") == 0)
+      throw support::invalid("an instance of this image cannot have a TPM: that needs UEFI, which it lacks",
+                             "leave --tpm out, or build it with 'uefi' among its firmware");
+  }
+
+  void finish(Published& image, const Upload& upload, const support::Report&) override {
+    const auto there = std::find_if(images_.begin(), images_.end(),
+                                    [&](const Image& known) { return known.id == image.id; });
+    if (there == images_.end())
+      return;
+    const std::string key = of(there->tags, kKey), wanted = key_of(upload.keys, identity_.region());
+    const std::string hint = fmt::format("run 'vmimage unpublish {} --from aws' first", image.id);
+    if (key != wanted)
+      throw support::invalid(fmt::format("'{}' is this image, but encrypted with {}", image.id,
+                                         key.empty() ? "no --kms-key" : "'" + key + "'"),
+                             hint);
+    if (upload.tpm && !there->tpm)
+      throw support::invalid(fmt::format("'{}' is this image, but without a TPM", image.id), hint);
+  }
+
   Published send(const Upload& upload, const support::Report& report) override {
     Journal journal(journal_file(upload));
     const auto left = left_of(upload);
@@ -141,7 +167,8 @@ class Ami : public Registry {
   std::vector<Snapshot> left_of(const Upload& upload) const {
     std::vector<Snapshot> found;
     for (const auto& snapshot : remainders())
-      if (of(snapshot.tags, kName) == upload.name && of(snapshot.tags, kDigest) == upload.digest)
+      if (of(snapshot.tags, kName) == upload.name && of(snapshot.tags, kDigest) == upload.digest &&
+          of(snapshot.tags, kKey) == key_of(upload.keys, identity_.region()))
         found.push_back(snapshot);
     return found;
   }
@@ -166,11 +193,13 @@ class Ami : public Registry {
     });
   }
 
-  /// The snapshot of the newest image of that name whose blocks we know; empty: none.
+  /// The snapshot of the newest image of that name, encrypted with the same key, whose blocks we know; empty:
+  /// none.
   std::string find_parent(const Upload& upload, std::uint64_t gigabytes) const {
     std::string parent, newest;
     for (const auto& image : images_) {
-      if (of(image.tags, kName) != upload.name || image.created < newest)
+      if (of(image.tags, kName) != upload.name || image.created < newest ||
+          of(image.tags, kKey) != key_of(upload.keys, identity_.region()))
         continue;
       for (const auto& snapshot : snapshots_)
         if (image.snapshots == std::vector{snapshot.id} && snapshot.state == "completed" &&
@@ -194,9 +223,10 @@ class Ami : public Registry {
         }
       }
     Start start{.gigabytes = whole_units(upload.disk, kGigabyte),
+                .key = key_of(upload.keys, identity_.region()),
                 .token = random_token(),
                 .description = fmt::format("{} {}", upload.name, upload.version),
-                .tags = tags_of(upload)};
+                .tags = tags_of(upload, identity_.region())};
     start.parent = find_parent(upload, start.gigabytes);
     if (!start.parent.empty()) {
       if (const auto known = known_blocks(start.parent))
@@ -280,8 +310,13 @@ class Ami : public Registry {
 
   Published register_image(const Upload& upload, const std::string& snapshot, const support::Report& report) {
     report("registering the AMI");
-    const Registration wanted{ami_name(upload), fmt::format("{} {}", upload.name, upload.version), snapshot,
-                              boot_mode(upload.firmware), tags_of(upload)};
+    // EC2 gives a TPM only to instances that boot by UEFI and nothing else.
+    const Registration wanted{.name = ami_name(upload),
+                              .description = fmt::format("{} {}", upload.name, upload.version),
+                              .snapshot = snapshot,
+                              .boot_mode = upload.tpm ? "uefi" : boot_mode(upload.firmware),
+                              .tpm = upload.tpm,
+                              .tags = tags_of(upload, identity_.region())};
     std::string id;
     try {
       id = ec2_.register_image(wanted);
@@ -344,13 +379,63 @@ std::string boot_mode(const std::vector<std::string>& firmware) {
   return uefi && bios ? "uefi-preferred" : uefi ? "uefi" : "legacy-bios";
 }
 
-Tags tags_of(const Upload& upload) {
+std::string key_of(const std::vector<std::string>& keys, const std::string& region) {
+  for (const auto& key : keys)
+    if (key.find(":kms:" + region + ":") != key.npos)
+      return key;
+  return "";
+}
+
+Tags tags_of(const Upload& upload, const std::string& region) {
   Tags tags{{"Name", upload.name}, {kName, upload.name}, {kDigest, upload.digest}};
   if (!upload.version.empty())
     tags[kVersion] = upload.version;
   if (!upload.lock.empty())
     tags["vmimage:lock"] = upload.lock;
+  if (!upload.revision.empty())
+    tags["vmimage:revision"] = upload.revision;
+  if (const std::string key = key_of(upload.keys, region); !key.empty())
+    tags[kKey] = key;
+  for (const auto& [name, value] : upload.tags)
+    tags[name] = value;
   return tags;
+}
+
+void check_tags(const Tags& tags) {
+  constexpr std::size_t kMost = 40, kLongestName = 127, kLongestValue = 255;  // of EBS, less our own
+  const auto refuse = [](const std::string& name, const std::string& why) {
+    throw support::invalid(fmt::format("the tag '{}' cannot be given: {}", name, why));
+  };
+  for (const auto& [name, value] : tags) {
+    if (name.starts_with("aws:") || name.starts_with("vmimage:"))
+      refuse(name, "names that begin with 'aws:' or 'vmimage:' are not for people");
+    if (name.empty() || name.size() > kLongestName)
+      refuse(name, fmt::format("its name has to have 1 to {} bytes", kLongestName));
+    if (value.size() > kLongestValue)
+      refuse(name, fmt::format("its value has more than {} bytes", kLongestValue));
+  }
+  if (tags.size() > kMost)
+    throw support::invalid(
+        fmt::format("{} tags are too many: AWS takes {} besides ours", tags.size(), kMost));
+}
+
+void check_keys(const std::vector<std::string>& keys, const std::vector<std::string>& regions) {
+  static const std::regex arn("arn:aws[a-z-]*:kms:([a-z0-9-]+):[0-9]{12}:key/.+");
+  std::set<std::string> known;
+  for (const auto& key : keys) {
+    std::smatch parts;
+    if (!std::regex_match(key, parts, arn))
+      throw support::invalid(fmt::format("--kms-key '{}' is not the ARN of a key", key),
+                             "give arn:aws:kms:REGION:ACCOUNT:key/ID, as 'aws kms list-keys' prints them");
+    if (std::count(regions.begin(), regions.end(), parts[1].str()) == 0)
+      throw support::invalid(fmt::format("--kms-key '{}' is not of {}", key, fmt::join(regions, ", ")),
+                             "EBS takes keys of its own region only");
+    if (!known.insert(parts[1]).second)
+      throw support::invalid(fmt::format("there is more than one --kms-key of {}", parts[1].str()));
+  }
+  for (const auto& region : regions)
+    if (!keys.empty() && !known.contains(region))
+      throw support::invalid(fmt::format("there is no --kms-key of {}", region), "give one of each region");
 }
 
 std::unique_ptr<Registry> open_ami(const Account& account) {

@@ -13,8 +13,14 @@ namespace vmimage::publish::aws {
 std::string ami_name(const Upload& upload);
 /// As RegisterImage calls it. Pure.
 std::string boot_mode(const std::vector<std::string>& firmware);
-/// What images of ours are told apart by. Pure.
-Tags tags_of(const Upload& upload);
+/// Of keys, that of a region: "arn:aws:kms:<region>:<account>:key/<id>"; empty: none. Pure.
+std::string key_of(const std::vector<std::string>& keys, const std::string& region);
+/// What images of ours are told apart by, in that region. Pure.
+Tags tags_of(const Upload& upload, const std::string& region);
+/// Throws Error{Usage} for tags that AWS does not take, or that are ours. Pure.
+void check_tags(const Tags& tags);
+/// The same for keys that are none, or none of those regions. Pure.
+void check_keys(const std::vector<std::string>& keys, const std::vector<std::string>& regions);
 
 std::unique_ptr<Registry> open_ami(const Account& account);
 

@@ -33,6 +33,7 @@ Image image_of(const pugi::xml_node& node) {
               node.child_value("imageState"),
               node.child_value("creationDate"),
               {},
+              !node.child("tpmSupport").empty(),
               tags_of(node)};
   for (const auto& item : node.child("blockDeviceMapping"))
     if (const std::string id = item.child("ebs").child_value("snapshotId"); !id.empty())
@@ -130,6 +131,8 @@ std::string Ec2::register_image(const Registration& image) {
                         {"BlockDeviceMapping.1.Ebs.VolumeType", "gp3"},
                         {"BlockDeviceMapping.1.Ebs.DeleteOnTermination", "true"},
                         {"TagSpecification.1.ResourceType", "image"}};
+  if (image.tpm)
+    parameters.emplace_back("TpmSupport", "v2.0");
   int number = 0;
   for (const auto& [name, value] : image.tags) {
     const std::string tag = fmt::format("TagSpecification.1.Tag.{}.", ++number);

@@ -26,6 +26,7 @@ struct Image {
   std::string state;  ///< pending, available, failed …
   std::string created;
   std::vector<std::string> snapshots;
+  bool tpm = false;
   Tags tags;
 };
 
@@ -34,6 +35,7 @@ struct Registration {
   std::string description;
   std::string snapshot;
   std::string boot_mode;
+  bool tpm = false;
   Tags tags;
 };
 

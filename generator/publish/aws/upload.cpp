@@ -258,8 +258,12 @@ std::string start_snapshot(Client& ebs, const Start& start) {
                      {"Timeout", kTimeout}};
   for (const auto& [name, value] : start.tags)
     body["Tags"].push_back({{"Key", name}, {"Value", value}});
-  if (!start.parent.empty())
-    body["ParentSnapshotId"] = start.parent;
+  if (!start.parent.empty()) {
+    body["ParentSnapshotId"] = start.parent;  // and its key: EBS does not take both
+  } else if (!start.key.empty()) {
+    body["Encrypted"] = true;
+    body["KmsKeyArn"] = start.key;
+  }
   const auto answer = ebs({.what = "start a snapshot",
                            .method = "POST",
                            .path = "/snapshots",

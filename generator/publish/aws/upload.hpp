@@ -51,6 +51,7 @@ class Journal {
 struct Start {
   std::uint64_t gigabytes = 0;
   std::string parent = {};  ///< empty: none
+  std::string key = {};     ///< the ARN of the key that it is encrypted with; empty: as the account says
   std::string token;        ///< equal for the same upload: a second request makes no second snapshot
   std::string description;
   Tags tags;
