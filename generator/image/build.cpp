@@ -23,6 +23,7 @@
 #include "rootfs/volume.hpp"
 #include "secrets/check.hpp"
 #include "stack/java.hpp"
+#include "stack/node.hpp"
 #include "support/digest.hpp"
 #include "support/error.hpp"
 #include "support/file.hpp"
@@ -171,6 +172,7 @@ Built build(const Recipe& recipe, const fs::path& folder, const std::string& ste
   const std::uint64_t size = disk_size(recipe, base, package_files, tree);
   const auto provisioned =
       provisioned_disk(cache, recipe, base, package_files, size, tree, on_failure, progress);
+  stack::check_native_modules(tree, base.packages);
   fs::create_directories(folder);
   const auto output = [&](const std::string& extension) { return folder / (stem + extension); };
   support::PendingFile image(output(".qcow2"));

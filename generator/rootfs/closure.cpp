@@ -50,12 +50,11 @@ bool is_other_libc(const std::string& missing) {
          missing.find("/libc.so: ") != std::string::npos;
 }
 
-/// There are packages that bring a module for each C library and take the one that works.
+}  // namespace
+
 bool is_variant(const std::string& path) {
   return path.find("musl") != std::string::npos;
 }
-
-}  // namespace
 
 const std::set<std::string>& default_library_folders() {
   return kDefaultFolders;

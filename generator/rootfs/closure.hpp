@@ -17,6 +17,10 @@ enum class ProgramKind { Elf, ForeignElf, Script, Other };
 ProgramKind program_kind(const std::filesystem::path& file);
 bool is_shared_elf(const std::filesystem::path& file);  ///< dynamically linked, for this machine
 
+/// Whether a path says that the file is for another C library: there are packages that bring a module for
+/// each and take the one that works. Pure.
+bool is_variant(const std::string& path);
+
 /// Where the loader looks without being told to (Debian's glibc, ld.so(8)).
 const std::set<std::string>& default_library_folders();
 

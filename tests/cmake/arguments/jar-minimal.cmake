@@ -1,1 +1,0 @@
-vm_image(vm BASE minimal JAR orders.jar)
