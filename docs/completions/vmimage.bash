@@ -32,9 +32,9 @@ _vmimage() {
       cat | cp) words="--partition --help" ;;
       diff) words="--files --json --exit-code --help" ;;
       convert) words="--to --output --cpus --memory --json --quiet --help" ;;
-      publish) words="--to --cloud --profile --region --name --tag --revision --kms-key --tpm --keep --json --quiet --help" ;;
-      published) words="--to --cloud --profile --region --json --help" ;;
-      unpublish) words="--from --cloud --profile --region --help" ;;
+      publish) words="--to --cloud --profile --region --regions --name --tag --revision --kms-key --tpm --share-with --keep --json --quiet --help" ;;
+      published) words="--to --cloud --profile --region --regions --json --help" ;;
+      unpublish) words="--from --cloud --profile --region --regions --help" ;;
       base)
         if ((COMP_CWORD == 2)); then
           words="list build lock update outdated --help"

@@ -62,6 +62,8 @@ complete -c vmimage -n '__fish_seen_subcommand_from unpublish' -l from -x -a 'op
 complete -c vmimage -n '__fish_seen_subcommand_from publish published unpublish' -l cloud -x -d 'A cloud in clouds.yaml'
 complete -c vmimage -n '__fish_seen_subcommand_from publish published unpublish' -l profile -x -d 'A profile of the AWS CLI'
 complete -c vmimage -n '__fish_seen_subcommand_from publish published unpublish' -l region -x -d 'AWS region'
+complete -c vmimage -n '__fish_seen_subcommand_from publish published unpublish' -l regions -x -d 'Copies in these regions too'
+complete -c vmimage -n '__fish_seen_subcommand_from publish' -l share-with -x -d 'Accounts that may use it'
 complete -c vmimage -n '__fish_seen_subcommand_from publish' -l name -x -d 'Its name there'
 complete -c vmimage -n '__fish_seen_subcommand_from publish' -l tag -x -d 'Tag in AWS, KEY=VALUE'
 complete -c vmimage -n '__fish_seen_subcommand_from publish' -l revision -x -d 'Of the source'

@@ -27,6 +27,7 @@ struct Options {
   std::optional<std::string> revision;
   std::vector<std::string> keys;
   bool tpm = false;
+  std::vector<std::string> share_with;
   int keep = 0;
   bool json = false;
   bool quiet = false;
@@ -58,9 +59,9 @@ std::map<std::string, std::string> parse_tags(const std::vector<std::string>& wo
 }
 
 void publish_image(const Options& options) {
-  if (options.registry.kind != "aws" &&
-      (!options.tags.empty() || options.revision || !options.keys.empty() || options.tpm))
-    throw support::invalid("--tag, --revision, --kms-key and --tpm are for aws");
+  if (options.registry.kind != "aws" && (!options.tags.empty() || options.revision || !options.keys.empty() ||
+                                         options.tpm || !options.share_with.empty()))
+    throw support::invalid("--tag, --revision, --kms-key, --tpm and --share-with are for aws");
   const auto tags = parse_tags(options.tags);
   publish::Outcome outcome;
   {
@@ -72,6 +73,7 @@ void publish_image(const Options& options) {
     prepared.upload.tags = tags;
     prepared.upload.keys = options.keys;
     prepared.upload.tpm = options.tpm;
+    prepared.upload.share_with = options.share_with;
     prepared.upload.revision = options.revision ? *options.revision : publish::revision_of(options.image);
     const support::FileLock alone(publishing_lock());
     outcome = publish::publish(*registry, prepared.upload, options.keep, progress.report());
@@ -102,6 +104,12 @@ void add_publish(CLI::App& app) {
       ->type_name("ARN")
       ->allow_extra_args(false);
   command->add_flag("--tpm", options->tpm, "Of AWS: its instances have a TPM 2.0");
+  command
+      ->add_option("--share-with", options->share_with,
+                   "Of AWS: accounts that may start instances of it, separated by commas")
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->type_name("ACCOUNT,...");
   command->add_option("--keep", options->keep, "Remove all of its name but the newest N")
       ->type_name("N")
       ->check(CLI::Range(1, 10000));

@@ -13,11 +13,20 @@ namespace vmimage::command {
 
 namespace {
 
+/// "  eu-west-1: ami-…, us-east-1: ami-… (incomplete)"
+std::string copies_of(const publish::Published& image) {
+  std::string text;
+  for (const auto& copy : image.copies)
+    text += fmt::format("{}{}: {}{}", text.empty() ? "  " : ", ", copy.region, copy.id,
+                        copy.whole ? "" : " (incomplete)");
+  return text;
+}
+
 void print(const std::vector<publish::Published>& images) {
   for (const auto& image : images)
     fmt::print("{}  {}  {:.19}  {}  {}{}\n", image.id,
                image.name + (image.version.empty() ? "" : "-") + image.version, image.digest, image.created,
-               support::format_bytes(image.size), image.whole ? "" : "  (incomplete)");
+               support::format_bytes(image.size), (image.whole ? "" : "  (incomplete)") + copies_of(image));
 }
 
 }  // namespace

@@ -14,12 +14,13 @@ struct RegistryOptions {
   std::string cloud;
   std::string profile;
   std::string region;
+  std::vector<std::string> regions;
 };
 
 /// The account that they mean. Throws Error{Usage} for options of another registry.
 std::unique_ptr<publish::Registry> open_registry(const RegistryOptions& options);
 
-/// --to, and whose account: --cloud, --profile, --region.
+/// --to, and whose account: --cloud, --profile, --region, --regions.
 void add_registry_options(CLI::App& command, RegistryOptions& options);
 
 /// A published image as --json tells it.

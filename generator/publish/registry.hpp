@@ -30,6 +30,14 @@ struct Upload {
   std::map<std::string, std::string> tags;  ///< what else is to be said of it there
   std::vector<std::string> keys;            ///< that it is encrypted with there: at most one of each region
   bool tpm = false;                         ///< its instances get a TPM
+  std::vector<std::string> share_with;      ///< accounts that may use it too
+};
+
+/// The same image in another region.
+struct Copied {
+  std::string region;
+  std::string id;
+  bool whole = true;
 };
 
 /// An image in a registry that was put there by publish().
@@ -38,16 +46,19 @@ struct Published {
   std::string name;
   std::string version;
   std::string digest;
-  std::string created;     ///< as the registry says it, ISO 8601
-  std::uint64_t size = 0;  ///< bytes
-  bool whole = true;       ///< false: its upload did not come to its end
-  bool locked = false;     ///< the registry does not let it be removed
+  std::string created;      ///< as the registry says it, ISO 8601
+  std::uint64_t size = 0;   ///< bytes
+  bool whole = true;        ///< false: its upload did not come to its end
+  bool locked = false;      ///< the registry does not let it be removed
+  std::string region = {};  ///< where the registry has such
+  std::vector<Copied> copies = {};
 };
 
 /// Which account of a registry: what its own tools call it; empty: what they take by themselves.
 struct Account {
   std::string name;
   std::string region = {};
+  std::vector<std::string> regions = {};  ///< others, with copies
 };
 
 class Registry {
@@ -60,6 +71,7 @@ class Registry {
   /// Uploads it and checks what arrived. When that fails nothing is left, as far as the registry can be
   /// reached, or what is left is in list(), incomplete.
   virtual Published send(const Upload& upload, const support::Report& report) = 0;
+  /// With its copies.
   virtual void remove(const Published& image) = 0;
   /// What was asked for beyond having it there; also called of one that was. Throws Error{Usage} when that
   /// one is another than was asked for.

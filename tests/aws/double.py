@@ -31,7 +31,7 @@ sys.dont_write_bytecode = True  # the folder is the source's
 from wire import Fault, Query, Rest, model_of
 
 BLOCK = 512 << 10
-REGION = "eu-central-1"
+REGIONS = ["eu-central-1", "eu-west-1", "eu-north-1"]  # what is asked about is the first one, where nothing else is said
 
 
 def now():
@@ -60,38 +60,59 @@ class Faults:
         return None
 
 
-class Cloud:
-    """What there is; one lock for all of it."""
+class World:
+    """What all regions have in common; one lock for all of it."""
 
     def __init__(self):
         self.lock = threading.Lock()
         self.faults = Faults([])
         self.keys = {"AKIDTEST": {"secret": "secret/of+test"}}
         self.page = 2
-        self.snapshots, self.images, self.templates, self.tokens = {}, {}, {}, {}
         self.calls = {}
         self.number = 0
-
-    def identifier(self, kind):
-        self.number += 1
-        return f"{kind}-{self.number:017x}"
+        self.clouds = {region: Cloud(self, region) for region in REGIONS}
 
     def control(self, wanted):
         with self.lock:
             if "faults" in wanted:
                 self.faults = Faults(wanted["faults"])
             self.keys.update(wanted.get("keys", {}))
-            self.templates.update(wanted.get("templates", {}))
-            for key in wanted.get("templates_gone", []):
-                del self.templates[key]
-            for snapshot in wanted.get("given_up", []):
-                self.snapshots[snapshot]["state"] = "error"
+            self.clouds[wanted.get("region", REGIONS[0])].control(wanted)
 
     def state(self):
         with self.lock:
-            snapshots = {key: {**value, "blocks": {str(n): d for n, d in self.content(key).items()},
-                               "written": sorted(value["blocks"])} for key, value in self.snapshots.items()}
-            return {"snapshots": snapshots, "images": self.images, "calls": self.calls}
+            clouds = {region: cloud.state() for region, cloud in self.clouds.items()}
+            return {**clouds[REGIONS[0]], "regions": clouds, "calls": self.calls}
+
+
+class Cloud:
+    """What there is in one region."""
+
+    def __init__(self, world, region):
+        self.world, self.region = world, region
+        self.snapshots, self.images, self.templates, self.tokens = {}, {}, {}, {}
+        self.default_key = None  # encryption by default
+
+    def identifier(self, kind):
+        self.world.number += 1
+        return f"{kind}-{self.world.number:017x}"
+
+    def control(self, wanted):
+        self.templates.update(wanted.get("templates", {}))
+        for key in wanted.get("templates_gone", []):
+            del self.templates[key]
+        for image in wanted.get("images_gone", []):
+            del self.images[image]
+        for snapshot in wanted.get("given_up", []):
+            self.snapshots[snapshot]["state"] = "error"
+        for image in wanted.get("failed", []):
+            self.images[image]["state"] = "failed"
+        self.default_key = wanted.get("default_key", self.default_key)
+
+    def state(self):
+        snapshots = {key: {**value, "blocks": {str(n): d for n, d in self.content(key).items()},
+                           "written": sorted(value["blocks"])} for key, value in self.snapshots.items()}
+        return {"snapshots": snapshots, "images": self.images}
 
     def content(self, key):
         """The digests of a snapshot's blocks, those of its parents among them, without those that are zeroes."""
@@ -105,9 +126,9 @@ def tags(given):
 
 
 class Ebs:
-    def __init__(self, cloud):
+    def __init__(self, cloud, model):
         self.cloud = cloud
-        self.wire = Rest(model_of("ebs"))
+        self.wire = Rest(model)
 
     def pending(self, key):
         snapshot = self.cloud.snapshots.get(key)
@@ -134,14 +155,21 @@ class Ebs:
                 raise Fault("ValidationException", "smaller than its parent", Reason="INVALID_VOLUME_SIZE")
         if "KmsKeyArn" in p and not p.get("Encrypted"):
             raise Fault("ValidationException", "a key, but not encrypted", Reason="INVALID_DEPENDENCY_REQUEST")
+        self.check_key(self.cloud, p.get("KmsKeyArn"))
         key = self.cloud.identifier("snap")
         self.cloud.snapshots[key] = {
             "state": "pending", "sealed": False, "size": p["VolumeSize"], "parent": parent, "tags": tags(p.get("Tags", [])),
             "inherited": self.cloud.content(parent) if parent else {}, "blocks": {}, "puts": {}, "created": now(),
-            "kms": p.get("KmsKeyArn") or (self.cloud.snapshots[parent]["kms"] if parent else None), "asked": 0}
+            "kms": p.get("KmsKeyArn") or (self.cloud.snapshots[parent]["kms"] if parent else self.cloud.default_key),
+            "asked": 0, "shared": []}
         if token:
             self.cloud.tokens[token] = (key, p)
         return self.answer(key)
+
+    @staticmethod
+    def check_key(cloud, key):
+        if key and f":kms:{cloud.region}:" not in key:
+            raise Fault("ValidationException", f"the key '{key}' is not of {cloud.region}", Reason="INVALID_CUSTOMER_KEY")
 
     def answer(self, key):
         snapshot = self.cloud.snapshots[key]
@@ -174,9 +202,9 @@ class Ebs:
 
 
 class Ec2:
-    def __init__(self, cloud):
+    def __init__(self, cloud, model):
         self.cloud = cloud
-        self.wire = Query(model_of("ec2"))
+        self.wire = Query(model)
 
     @staticmethod
     def chosen(p, key, item, known):
@@ -197,7 +225,7 @@ class Ec2:
 
     def paged(self, p, member, items):
         start = int(p.get("NextToken", "page-0").split("-")[1])
-        end = start + self.cloud.page
+        end = start + self.cloud.world.page
         return {member: items[start:end], **({"NextToken": f"page-{end}"} if end < len(items) else {})}
 
     def DescribeSnapshots(self, p):
@@ -209,8 +237,9 @@ class Ec2:
                 item["asked"] += 1
                 if item["asked"] > 1:
                     item["state"] = "completed"
+            progress = "100%" if item["state"] == "completed" else f"{min(item['asked'] * 30, 99)}%"
             found.append({"SnapshotId": key, "State": item["state"], "StartTime": item["created"], "VolumeSize": item["size"],
-                          "Encrypted": bool(item["kms"]), **({"KmsKeyId": item["kms"]} if item["kms"] else {}),
+                          "Progress": progress, "Encrypted": bool(item["kms"]), **({"KmsKeyId": item["kms"]} if item["kms"] else {}),
                           "Tags": item["tags"]})
         return self.paged(p, "Snapshots", found)
 
@@ -219,7 +248,13 @@ class Ec2:
         for key, item in self.cloud.images.items():
             if not self.chosen(p, key, item, {"image-id": key, "name": item["Name"]}):
                 continue
-            found.append({"ImageId": key, "Name": item["Name"], "State": "available", "CreationDate": item["created"],
+            if item["state"] == "pending":  # a copy, which takes its time
+                item["asked"] += 1
+                if item["asked"] > 2:
+                    item["state"] = "available"
+                    for mapping in item["BlockDeviceMappings"]:
+                        self.cloud.snapshots[mapping["Ebs"]["SnapshotId"]]["state"] = "completed"
+            found.append({"ImageId": key, "Name": item["Name"], "State": item["state"], "CreationDate": item["created"],
                           "BlockDeviceMappings": item["BlockDeviceMappings"], "Tags": item["tags"],
                           **{name: item[name] for name in ("TpmSupport", "BootMode") if name in item}})
         return self.paged(p, "Images", found)
@@ -239,8 +274,70 @@ class Ec2:
                 raise Fault("InvalidSnapshot.NotFound", mapping["Ebs"]["SnapshotId"])
         key = self.cloud.identifier("ami")
         given = [tag for spec in p.get("TagSpecifications", []) if spec["ResourceType"] == "image" for tag in spec["Tags"]]
-        self.cloud.images[key] = {**p, "created": now(), "tags": tags(given)}
+        self.cloud.images[key] = {**p, "created": now(), "tags": tags(given), "state": "available", "shared": []}
         return {"ImageId": key}
+
+    def CopyImage(self, p):
+        token = p.get("ClientToken")
+        if token in self.cloud.tokens:
+            return {"ImageId": self.cloud.tokens[token]}
+        source = self.cloud.world.clouds.get(p["SourceRegion"])
+        image = source.images.get(p["SourceImageId"]) if source else None
+        if not image or image["state"] != "available":
+            raise Fault("InvalidAMIID.NotFound", p["SourceImageId"])
+        if "KmsKeyId" in p and not p.get("Encrypted"):
+            raise Fault("InvalidParameterCombination", "a key, but not encrypted")
+        Ebs.check_key(self.cloud, p.get("KmsKeyId"))
+        given = {spec["ResourceType"]: tags(spec["Tags"]) for spec in p.get("TagSpecifications", [])}
+        mappings = []
+        for mapping in image["BlockDeviceMappings"]:
+            original = source.snapshots[mapping["Ebs"]["SnapshotId"]]
+            key = self.cloud.identifier("snap")
+            self.cloud.snapshots[key] = {
+                **original, "state": "pending", "sealed": False, "parent": None, "inherited": {}, "puts": {}, "asked": 0,
+                "blocks": source.content(mapping["Ebs"]["SnapshotId"]), "tags": given.get("snapshot", []), "created": now(),
+                "kms": p.get("KmsKeyId") or (original["kms"] and "the default key of " + self.cloud.region)
+                or self.cloud.default_key, "shared": []}
+            mappings.append({**mapping, "Ebs": {**mapping["Ebs"], "SnapshotId": key}})
+        copy = self.cloud.identifier("ami")
+        self.cloud.images[copy] = {**image, "Name": p["Name"], "BlockDeviceMappings": mappings, "tags": given.get("image", []),
+                                   "created": now(), "state": "pending", "asked": 0, "shared": []}
+        self.cloud.tokens[token] = copy
+        return {"ImageId": copy}
+
+    def CreateTags(self, p):
+        for key in p["Resources"]:
+            item = self.cloud.images.get(key) or self.cloud.snapshots.get(key)
+            if not item:
+                raise Fault("InvalidID", key)
+            new = {tag["Key"] for tag in p["Tags"]}
+            item["tags"] = [tag for tag in item["tags"] if tag["Key"] not in new] + tags(p["Tags"])
+        return {}
+
+    def ModifyImageAttribute(self, p):
+        if p["ImageId"] not in self.cloud.images:
+            raise Fault("InvalidAMIID.NotFound", p["ImageId"])
+        image = self.cloud.images[p["ImageId"]]
+        image["shared"] = sorted({*image["shared"], *(one["UserId"] for one in p["LaunchPermission"]["Add"])})
+        return {}
+
+    def ModifySnapshotAttribute(self, p):
+        if p["SnapshotId"] not in self.cloud.snapshots:
+            raise Fault("InvalidSnapshot.NotFound", p["SnapshotId"])
+        if p["Attribute"] != "createVolumePermission":
+            raise Fault("InvalidParameterValue", p["Attribute"])
+        snapshot = self.cloud.snapshots[p["SnapshotId"]]
+        if snapshot["kms"] and not snapshot["kms"].startswith("arn:"):
+            raise Fault("InvalidParameter", "Encrypted snapshots with EBS default key cannot be shared")
+        added = [one["UserId"] for one in p["CreateVolumePermission"]["Add"]]
+        snapshot["shared"] = sorted({*snapshot["shared"], *added})
+        return {}
+
+    def GetEbsEncryptionByDefault(self, p):
+        return {"EbsEncryptionByDefault": bool(self.cloud.default_key)}
+
+    def GetEbsDefaultKmsKeyId(self, p):
+        return {"KmsKeyId": self.cloud.default_key or "alias/aws/ebs"}
 
     def DeregisterImage(self, p):
         if p["ImageId"] not in self.cloud.images:
@@ -273,7 +370,7 @@ class Ec2:
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
-    cloud, services = None, {}
+    world, services = None, {}
 
     def log_message(self, *_):
         pass
@@ -304,12 +401,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def serve(self):
         body = self.rfile.read(int(self.headers.get("content-length", 0)))
         if self.path == "/_control":
-            self.cloud.control(json.loads(body))
+            self.world.control(json.loads(body))
             return self.answer(200, {}, b"{}")
         if self.path == "/_state":
-            return self.answer(200, {}, json.dumps(self.cloud.state()).encode())
+            return self.answer(200, {}, json.dumps(self.world.state()).encode())
         headers = {name.lower(): value for name, value in self.headers.items()}
-        service = self.services.get(self.service_of(headers))
+        region, name = self.target_of(headers)
+        service = self.services.get((region, name)) or self.services.get((REGIONS[0], name))
         if not service:
             return self.answer(400, {}, b"no such service")
         try:
@@ -324,9 +422,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def work(self, service, headers, body):
         path = urllib.parse.urlsplit(self.path).path
         operation, parameters = service.wire.read(self.command, path, headers, body)
-        with self.cloud.lock:
-            self.cloud.calls[operation.name] = self.cloud.calls.get(operation.name, 0) + 1
-            fate = self.cloud.faults.of(operation.name)
+        with self.world.lock:
+            self.world.calls[operation.name] = self.world.calls.get(operation.name, 0) + 1
+            fate = self.world.faults.of(operation.name)
         if fate == "slow":
             time.sleep(0.2)
         if fate == "cut":
@@ -336,7 +434,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             parameters["BlockData"] = bytes([parameters["BlockData"][0] ^ 1]) + parameters["BlockData"][1:]
         if not hasattr(service, operation.name):
             raise Fault("UnknownOperationException", f"the double has no {operation.name}")
-        with self.cloud.lock:
+        with self.world.lock:
             result = getattr(service, operation.name)(parameters)
         return service.wire.write(operation, result), fate
 
@@ -359,15 +457,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return None
         return authorization.split("Credential=")[1].split(",")[0].split("/")
 
-    def service_of(self, headers):
+    def target_of(self, headers):
         scope = self.scope_of(headers)
-        return scope[3] if scope and len(scope) == 5 else "ec2"
+        return tuple(scope[2:4]) if scope and len(scope) == 5 else (REGIONS[0], "ec2")
 
     def check_signature(self, headers, body):
         scope = self.scope_of(headers)
-        if not scope or scope[2] != REGION:
-            raise Fault("AuthFailure", f"not signed for {REGION}", 401)
-        key = self.cloud.keys.get(scope[0])
+        if not scope or scope[2] not in REGIONS:
+            raise Fault("AuthFailure", f"not signed for one of {REGIONS}", 401)
+        key = self.world.keys.get(scope[0])
         if not key:
             raise Fault("AuthFailure", "AWS was not able to validate the provided access credentials", 401)
         names = headers["authorization"].split("SignedHeaders=")[1].split(",")[0].split(";")
@@ -394,9 +492,11 @@ class Server(http.server.ThreadingHTTPServer):
 
 
 def main():
-    cloud = Cloud()
-    Handler.cloud = cloud
-    Handler.services = {"ebs": Ebs(cloud), "ec2": Ec2(cloud)}
+    Handler.world = World()
+    models = {service: model_of(service) for service in ("ebs", "ec2")}
+    for region, cloud in Handler.world.clouds.items():
+        Handler.services[region, "ebs"] = Ebs(cloud, models["ebs"])
+        Handler.services[region, "ec2"] = Ec2(cloud, models["ec2"])
     server = Server(("127.0.0.1", 0), Handler)
     name = os.path.join(sys.argv[1], "url")
     with open(name + ".new", "w", encoding="ascii") as file:

@@ -41,6 +41,22 @@ control() { curl --silent --fail --noproxy '*' "$AWS_ENDPOINT_URL/_control" --da
 state() { curl --silent --fail --noproxy '*' "$AWS_ENDPOINT_URL/_state" | jq -r "$1"; }
 faults() { control "{\"faults\": [$1]}"; }
 
+nothing_is_there() {
+  is "what is there" "$(state '[.regions[] | (.snapshots, .images) | length] | add')" 0
+}
+remove_all() {
+  run 0 published --to aws --json
+  told '.images[].id' >"$work/ids"
+  [[ ! -s $work/ids ]] || xargs "$program" unpublish --from aws <"$work/ids" >/dev/null
+  nothing_is_there
+}
+# A disk of 64 MiB with so many blocks of 512 KiB that are not zeroes, and a boot sector.
+make_disk() {  # <file> <blocks>
+  truncate -s 64M "$1"
+  head -c "$(($2 * 512))K" /dev/urandom | dd of="$1" bs=512K conv=notrunc status=none iflag=fullblock
+  printf '\125\252' | dd of="$1" bs=1 seek=510 conv=notrunc status=none
+}
+
 # Nothing of whoever runs the test.
 unset "${!AWS_@}" http_proxy https_proxy
 export AWS_ENDPOINT_URL='' AWS_EC2_METADATA_DISABLED=true AWS_CONFIG_FILE=$work/config AWS_SHARED_CREDENTIALS_FILE=$work/none

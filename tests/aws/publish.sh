@@ -5,15 +5,6 @@
 . "$(dirname "$0")/lib.sh"
 file=$2
 start_double
-nothing_is_there() {
-  is "what is there" "$(state '"\(.snapshots | length) \(.images | length)"')" "0 0"
-}
-remove_all() {
-  run 0 published --to aws --json
-  told '.images[].id' >"$work/ids"
-  [[ ! -s $work/ids ]] || xargs "$program" unpublish --from aws <"$work/ids" >/dev/null
-  nothing_is_there
-}
 # Digests of a disk's blocks that are not zeroes, as the double tells them.
 blocks_of() {
   python3 - "$1" <<'PYTHON'
@@ -68,9 +59,7 @@ nothing_is_there
 say "unpublished: nothing is left"
 
 # Disks that are quick to send, of 24 blocks; a second one has three others, one of them zeroes.
-truncate -s 64M "$work/first.raw"
-head -c 12M /dev/urandom | dd of="$work/first.raw" bs=1M conv=notrunc status=none iflag=fullblock
-printf '\125\252' | dd of="$work/first.raw" bs=1 seek=510 conv=notrunc status=none  # a boot sector
+make_disk "$work/first.raw" 24
 cp "$work/first.raw" "$work/second.raw"
 head -c 600K /dev/urandom | dd of="$work/second.raw" bs=1K seek=2048 conv=notrunc status=none iflag=fullblock
 dd if=/dev/zero of="$work/second.raw" bs=512K seek=10 count=1 conv=notrunc status=none

@@ -14,6 +14,7 @@ import botocore.validate
 # Members that are newer than the models of Debian 12 (botocore 1.29); their shapes are in there already.
 NEWER = {"ec2": {
     "RegisterImageRequest": {"TagSpecifications": {"shape": "TagSpecificationList", "locationName": "TagSpecification"}},
+    "CopyImageRequest": {"TagSpecifications": {"shape": "TagSpecificationList", "locationName": "TagSpecification"}},
     "DescribeImagesRequest": {"MaxResults": {"shape": "Integer"}, "NextToken": {"shape": "String"}},
     "DescribeImagesResult": {"NextToken": {"shape": "String", "locationName": "nextToken"}},
 }}

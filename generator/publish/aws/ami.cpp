@@ -9,6 +9,8 @@
 
 #include "cache/cache.hpp"
 #include "format/open.hpp"
+#include "publish/aws/copies.hpp"
+#include "publish/aws/place.hpp"
 #include "publish/aws/upload.hpp"
 #include "support/digest.hpp"
 #include "support/error.hpp"
@@ -23,10 +25,6 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::uint64_t kGigabyte = 1ull << 30;  // as EBS counts
-constexpr const char* kName = "vmimage:name";
-constexpr const char* kVersion = "vmimage:version";
-constexpr const char* kDigest = "vmimage:digest";
-constexpr const char* kKey = "vmimage:key";  ///< that was asked for
 /// Snapshots become usable some time after all is there.
 constexpr auto kReady = 1h;
 /// One that may have been completed already is looked at for so long.
@@ -35,17 +33,14 @@ constexpr auto kSealed = 1min;
 constexpr double kBlocksAtOnce = 16;
 constexpr const char* kBlocks = "ebs-blocks";  ///< of the cache
 
-std::string of(const Tags& tags, const char* name) {
-  const auto found = tags.find(name);
-  return found == tags.end() ? "" : found->second;
-}
-
-Published published(const std::string& id, const Tags& tags, const std::string& created) {
+Published published(const std::string& id, const Tags& tags, const std::string& created,
+                    const std::string& region) {
   return {.id = id,
           .name = of(tags, kName),
           .version = of(tags, kVersion),
           .digest = of(tags, kDigest),
-          .created = created};
+          .created = created,
+          .region = region};
 }
 
 std::string random_token() {
@@ -56,25 +51,18 @@ std::string random_token() {
 class Ami : public Registry {
  public:
   explicit Ami(const Account& account)
-      : identity_(account.name, account.region),
-        ebs_(identity_, "ebs", "EBS", kBlocksAtOnce),
-        ec2_endpoint_(identity_, "ec2", "EC2", 4),
-        ec2_(ec2_endpoint_) {}
+      : account_(account),
+        home_(account.name, account.region),
+        ebs_(home_.identity(), "ebs", "EBS", kBlocksAtOnce) {
+    std::erase(account_.regions, home_.region());
+  }
 
   std::vector<Published> list() override {
-    images_ = ec2_.images_tagged(kDigest);
-    snapshots_ = ec2_.snapshots_tagged(kDigest);
-    std::vector<Published> all;
-    for (const auto& image : images_) {
-      all.push_back(published(image.id, image.tags, image.created));
-      all.back().size = size_of(image);
-      all.back().whole = image.state == "available" || image.state == "pending";
-    }
-    for (const auto& snapshot : remainders()) {
-      all.push_back(published(snapshot.id, snapshot.tags, snapshot.created));
-      all.back().size = snapshot.gigabytes * kGigabyte;
-      all.back().whole = false;
-    }
+    home_.look();
+    others_ = look_at(account_.name, all_regions());
+    std::vector<Published> all = found_in(home_);
+    for (const auto& place : others_)
+      add_copies(all, *place);
     std::stable_sort(all.begin(), all.end(),
                      [](const Published& a, const Published& b) { return a.created > b.created; });
     return all;
@@ -82,40 +70,63 @@ class Ami : public Registry {
 
   /// One that EBS has not given up: send() goes on with it, or somebody else is at it.
   bool can_go_on(const Published& image) override {
-    const auto found = std::find_if(snapshots_.begin(), snapshots_.end(),
+    if (image.region != home_.region())
+      return true;  // a copy: its image comes back, and has it again
+    const auto found = std::find_if(home_.snapshots().begin(), home_.snapshots().end(),
                                     [&](const Snapshot& snapshot) { return snapshot.id == image.id; });
-    return found != snapshots_.end() && found->state != "error";
+    return found != home_.snapshots().end() && found->state != "error";
   }
 
   std::string user_of(const Published& image) override {
-    if (!image.id.starts_with("ami-"))
-      return "";
-    const std::string user = ec2_.template_of(image.id);
-    return user.empty() ? "" : "the launch template " + user;
+    std::vector<Copied> all = image.copies;
+    all.push_back({image.region, image.id});
+    for (const auto& one : all) {
+      if (!one.id.starts_with("ami-"))
+        continue;
+      const std::string user = place(one.region).ec2().template_of(one.id);
+      if (!user.empty())
+        return fmt::format("the launch template {}{}", user,
+                           one.region == home_.region() ? "" : " in " + one.region);
+    }
+    return "";
   }
 
   void check(const Upload& upload) override {
     check_tags(upload.tags);
-    check_keys(upload.keys, {identity_.region()});
+    std::vector<std::string> regions = account_.regions;
+    regions.push_back(home_.region());
+    check_keys(upload.keys, regions);
+    check_sharing(home_, upload);
+    if (!upload.share_with.empty())
+      for (const auto& region : account_.regions) {
+        Place other(account_.name, region);
+        check_sharing(other, upload);
+      }
     const auto& firmware = upload.firmware;
     if (upload.tpm && std::count(firmware.begin(), firmware.end(), "uefi") == 0)
       throw support::invalid("an instance of this image cannot have a TPM: that needs UEFI, which it lacks",
                              "leave --tpm out, or build it with 'uefi' among its firmware");
   }
 
-  void finish(Published& image, const Upload& upload, const support::Report&) override {
-    const auto there = std::find_if(images_.begin(), images_.end(),
-                                    [&](const Image& known) { return known.id == image.id; });
-    if (there == images_.end())
+  void finish(Published& image, const Upload& upload, const support::Report& report) override {
+    const auto there = home_.ec2().image(image.id);
+    if (!there)
+      throw failure(fmt::format("the AMI '{}' has just been removed by somebody else", image.id),
+                    "publish it again");
+    check_is_wanted(*there, upload);
+    fs::remove(journal_file(upload));  // of one who was killed just before
+    set_tags(*there, upload);
+    std::erase_if(image.copies, [&](const Copied& copy) {
+      return std::count(account_.regions.begin(), account_.regions.end(), copy.region) > 0;
+    });
+    if (!account_.regions.empty())
+      copy(image, *there, upload, report);
+    if (upload.share_with.empty())
       return;
-    const std::string key = of(there->tags, kKey), wanted = key_of(upload.keys, identity_.region());
-    const std::string hint = fmt::format("run 'vmimage unpublish {} --from aws' first", image.id);
-    if (key != wanted)
-      throw support::invalid(fmt::format("'{}' is this image, but encrypted with {}", image.id,
-                                         key.empty() ? "no --kms-key" : "'" + key + "'"),
-                             hint);
-    if (upload.tpm && !there->tpm)
-      throw support::invalid(fmt::format("'{}' is this image, but without a TPM", image.id), hint);
+    report("sharing");
+    share(home_, *there, upload.share_with);
+    for (const auto& [place, made] : copies_)
+      share(*place, made, upload.share_with);
   }
 
   Published send(const Upload& upload, const support::Report& report) override {
@@ -133,49 +144,137 @@ class Ami : public Registry {
     return image;
   }
 
+  /// The image last: while it is there, it says where its copies are.
   void remove(const Published& image) override {
-    if (!image.id.starts_with("ami-"))
-      return ec2_.remove_snapshot(image.id);
-    const auto there = ec2_.image(image.id);
-    ec2_.deregister(image.id);
-    if (there)
-      for (const auto& snapshot : there->snapshots)
-        ec2_.remove_snapshot(snapshot);
+    for (const auto& copy : image.copies)
+      place(copy.region).remove(copy.id);
+    place(image.region).remove(image.id);
   }
 
  private:
-  std::uint64_t size_of(const Image& image) const {
-    std::uint64_t gigabytes = 0;
-    for (const auto& snapshot : snapshots_)
-      if (std::count(image.snapshots.begin(), image.snapshots.end(), snapshot.id) > 0)
-        gigabytes += snapshot.gigabytes;
-    return gigabytes * kGigabyte;
+  Place& place(const std::string& region) {
+    for (const auto& other : others_)
+      if (other->region() == region)
+        return *other;
+    return home_;
   }
 
-  /// Snapshots of ours that no AMI has.
-  std::vector<Snapshot> remainders() const {
-    std::set<std::string> used;
-    for (const auto& image : images_)
-      used.insert(image.snapshots.begin(), image.snapshots.end());
-    std::vector<Snapshot> found;
-    for (const auto& snapshot : snapshots_)
-      if (!used.contains(snapshot.id))
-        found.push_back(snapshot);
-    return found;
+  /// Where there may be copies: those that were asked for, and those that our images say.
+  std::vector<std::string> all_regions() const {
+    std::set<std::string> regions(account_.regions.begin(), account_.regions.end());
+    const auto add = [&](const Tags& tags) {
+      std::istringstream words(of(tags, kRegions));
+      for (std::string word; words >> word;)
+        regions.insert(word);
+    };
+    for (const auto& image : home_.images())
+      add(image.tags);
+    for (const auto& snapshot : home_.snapshots())
+      add(snapshot.tags);
+    regions.erase(home_.region());
+    return {regions.begin(), regions.end()};
+  }
+
+  /// AMIs, and snapshots without one.
+  static std::vector<Published> found_in(const Place& place) {
+    std::vector<Published> all;
+    for (const auto& image : place.images()) {
+      all.push_back(published(image.id, image.tags, image.created, place.region()));
+      all.back().size = place.gigabytes_of(image) * kGigabyte;
+      all.back().whole = image.state == "available" || image.state == "pending";
+    }
+    for (const auto& snapshot : place.remainders()) {
+      all.push_back(published(snapshot.id, snapshot.tags, snapshot.created, place.region()));
+      all.back().size = snapshot.gigabytes * kGigabyte;
+      all.back().whole = false;
+    }
+    return all;
+  }
+
+  /// What came to another region from here is a copy of what is here. When that is gone, it is a remainder.
+  void add_copies(std::vector<Published>& all, const Place& place) const {
+    std::set<std::string> ours;
+    for (const auto& image : place.images())
+      if (of(image.tags, kSource) == home_.region())
+        ours.insert(image.id);
+    for (const auto& snapshot : place.snapshots())
+      if (of(snapshot.tags, kSource) == home_.region())
+        ours.insert(snapshot.id);
+    for (auto& copy : found_in(place)) {
+      if (!ours.contains(copy.id))
+        continue;
+      const auto image = std::find_if(all.begin(), all.end(), [&](const Published& one) {
+        return one.region == home_.region() && one.name == copy.name && one.digest == copy.digest;
+      });
+      if (image != all.end()) {
+        image->copies.push_back({copy.region, copy.id, copy.whole});
+      } else {
+        copy.whole = false;
+        all.push_back(copy);
+      }
+    }
+  }
+
+  void check_is_wanted(const Image& there, const Upload& upload) const {
+    const std::string key = of(there.tags, kKey), wanted = key_of(upload.keys, home_.region());
+    const std::string hint = fmt::format("run 'vmimage unpublish {} --from aws' first", there.id);
+    if (key != wanted)
+      throw support::invalid(fmt::format("'{}' is this image, but encrypted with {}", there.id,
+                                         key.empty() ? "no --kms-key" : "'" + key + "'"),
+                             hint);
+    if (upload.tpm && !there.tpm)
+      throw support::invalid(fmt::format("'{}' is this image, but without a TPM", there.id), hint);
+  }
+
+  /// Tags that were asked for; and where copies will be, before there is one: so none is lost sight of.
+  void set_tags(const Image& there, const Upload& upload) {
+    std::vector<std::string> regions = account_.regions;
+    std::istringstream words(of(there.tags, kRegions));
+    for (std::string word; words >> word;)
+      regions.push_back(word);
+    std::sort(regions.begin(), regions.end());
+    regions.erase(std::unique(regions.begin(), regions.end()), regions.end());
+    Tags missing;
+    Tags wanted = upload.tags;
+    if (!regions.empty())
+      wanted[kRegions] = fmt::format("{}", fmt::join(regions, " "));
+    for (const auto& [name, value] : wanted) {
+      const auto found = there.tags.find(name);
+      if (found == there.tags.end() || found->second != value)
+        missing[name] = value;
+    }
+    if (missing.empty())
+      return;
+    std::vector<std::string> resources = there.snapshots;
+    resources.push_back(there.id);
+    home_.ec2().tag(resources, missing);
+  }
+
+  void copy(Published& image, const Image& there, const Upload& upload, const support::Report& report) {
+    std::vector<Place*> places;
+    for (const auto& other : others_)
+      if (std::count(account_.regions.begin(), account_.regions.end(), other->region()) > 0)
+        places.push_back(other.get());
+    const Source source{home_.region(), there, &upload};
+    const auto made = copy_to(source, places, report);
+    for (std::size_t i = 0; i < made.size(); ++i) {
+      copies_.emplace_back(places[i], made[i]);
+      image.copies.push_back({places[i]->region(), made[i].id});
+    }
   }
 
   std::vector<Snapshot> left_of(const Upload& upload) const {
     std::vector<Snapshot> found;
-    for (const auto& snapshot : remainders())
+    for (const auto& snapshot : home_.remainders())
       if (of(snapshot.tags, kName) == upload.name && of(snapshot.tags, kDigest) == upload.digest &&
-          of(snapshot.tags, kKey) == key_of(upload.keys, identity_.region()))
+          of(snapshot.tags, kKey) == key_of(upload.keys, home_.region()))
         found.push_back(snapshot);
     return found;
   }
 
   fs::path journal_file(const Upload& upload) const {
     const std::string key =
-        fmt::format("{}\n{}\n{}\n{}", identity_.region(), ebs_.service.url(), upload.name, upload.digest);
+        fmt::format("{}\n{}\n{}\n{}", home_.region(), ebs_.service.url(), upload.name, upload.digest);
     return support::state_folder("vmimage") / "aws" / (support::sha256(key).substr(0, 32) + ".journal");
   }
 
@@ -197,11 +296,11 @@ class Ami : public Registry {
   /// none.
   std::string find_parent(const Upload& upload, std::uint64_t gigabytes) const {
     std::string parent, newest;
-    for (const auto& image : images_) {
+    for (const auto& image : home_.images()) {
       if (of(image.tags, kName) != upload.name || image.created < newest ||
-          of(image.tags, kKey) != key_of(upload.keys, identity_.region()))
+          of(image.tags, kKey) != key_of(upload.keys, home_.region()))
         continue;
-      for (const auto& snapshot : snapshots_)
+      for (const auto& snapshot : home_.snapshots())
         if (image.snapshots == std::vector{snapshot.id} && snapshot.state == "completed" &&
             snapshot.gigabytes <= gigabytes && cache_.has(kBlocks, snapshot.id)) {
           parent = snapshot.id;
@@ -223,10 +322,10 @@ class Ami : public Registry {
         }
       }
     Start start{.gigabytes = whole_units(upload.disk, kGigabyte),
-                .key = key_of(upload.keys, identity_.region()),
+                .key = key_of(upload.keys, home_.region()),
                 .token = random_token(),
                 .description = fmt::format("{} {}", upload.name, upload.version),
-                .tags = tags_of(upload, identity_.region())};
+                .tags = tags_of(upload, home_.region())};
     start.parent = find_parent(upload, start.gigabytes);
     if (!start.parent.empty()) {
       if (const auto known = known_blocks(start.parent))
@@ -268,7 +367,7 @@ class Ami : public Registry {
       if (refused.code() != "ValidationException" && refused.code() != "ConflictException")
         throw;
       for (const auto end = std::chrono::steady_clock::now() + kSealed;; pause(1s)) {
-        const auto there = ec2_.snapshot(id);
+        const auto there = home_.ec2().snapshot(id);
         if (there && there->state == "completed")
           return;
         if (!there || there->state == "error" || std::chrono::steady_clock::now() > end)
@@ -280,7 +379,7 @@ class Ami : public Registry {
   /// When this cannot be done either, 'vmimage published' lists it.
   void give_up(const std::string& id, Journal& journal) noexcept {
     try {
-      ec2_.remove_snapshot(id);
+      home_.ec2().remove_snapshot(id);
       journal.remove();
     } catch (...) {
     }
@@ -299,7 +398,7 @@ class Ami : public Registry {
 
   void wait_for_snapshot(const std::string& id) {
     wait("the snapshot '" + id + "'", [&] {
-      const auto snapshot = ec2_.snapshot(id);
+      const auto snapshot = home_.ec2().snapshot(id);
       if (snapshot && snapshot->state == "error")
         throw Refused("error",
                       fmt::format("failed to publish the image: EBS has given up its snapshot '{}'", id),
@@ -316,10 +415,10 @@ class Ami : public Registry {
                               .snapshot = snapshot,
                               .boot_mode = upload.tpm ? "uefi" : boot_mode(upload.firmware),
                               .tpm = upload.tpm,
-                              .tags = tags_of(upload, identity_.region())};
+                              .tags = tags_of(upload, home_.region())};
     std::string id;
     try {
-      id = ec2_.register_image(wanted);
+      id = home_.ec2().register_image(wanted);
     } catch (const Refused& refused) {
       if (refused.code() != "InvalidAMIName.Duplicate")
         throw Refused(
@@ -329,9 +428,9 @@ class Ami : public Registry {
                         refused.hint(), refused.hint().empty() ? "" : "; ", snapshot));
       id = take_over(upload, wanted.name, snapshot);
     }
-    Published image = published(id, wanted.tags, "");
+    Published image = published(id, wanted.tags, "", home_.region());
     wait("the AMI '" + id + "'", [&] {
-      const auto there = ec2_.image(id);
+      const auto there = home_.ec2().image(id);
       if (there && there->state != "available" && there->state != "pending")
         throw failure(fmt::format("the AMI '{}' is '{}', not 'available'", id, there->state));
       image.created = there ? there->created : "";
@@ -343,21 +442,21 @@ class Ami : public Registry {
 
   /// Somebody was quicker, or the answer to our own request was lost: the same image is there by that name.
   std::string take_over(const Upload& upload, const std::string& name, const std::string& snapshot) {
-    const auto there = ec2_.image_named(name);
+    const auto there = home_.ec2().image_named(name);
     if (!there || of(there->tags, kDigest) != upload.digest || of(there->tags, kName) != upload.name)
       throw failure(fmt::format("failed to register the AMI: there is another one with the name '{}'", name),
                     "remove that one, or publish by another --name");
     if (there->snapshots != std::vector{snapshot})
-      ec2_.remove_snapshot(snapshot);
+      home_.ec2().remove_snapshot(snapshot);
     return there->id;
   }
 
-  Identity identity_;
-  Endpoint ebs_, ec2_endpoint_;
-  Ec2 ec2_;
+  Account account_;
+  Place home_;
+  std::vector<std::unique_ptr<Place>> others_;
+  std::vector<std::pair<Place*, Image>> copies_;
+  Endpoint ebs_;
   cache::Cache cache_;
-  std::vector<Image> images_;        ///< as list() found them
-  std::vector<Snapshot> snapshots_;  ///< the same
 };
 
 }  // namespace

@@ -106,7 +106,10 @@ std::string endpoint(const Variables& variables, const std::string& service, con
 Identity::Identity(std::string profile, std::string region)
     : profile_(std::move(profile)),
       region_(region.empty() ? find_region(profile_) : std::move(region)),
-      credentials_(fetch()) {}
+      credentials_(fetch()) {
+  if (region_.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") != std::string::npos)
+    throw invalid(fmt::format("'{}' is no AWS region", region_), "they are called like 'eu-central-1'");
+}
 
 Credentials Identity::fetch() const {
   if (profile_.empty())

@@ -41,6 +41,25 @@ Image image_of(const pugi::xml_node& node) {
   return image;
 }
 
+using Parameters = std::vector<std::pair<std::string, std::string>>;
+
+/// "<prefix>.1.Key", "<prefix>.1.Value" and so on.
+void add_tags(Parameters& parameters, const std::string& prefix, const Tags& tags) {
+  int number = 0;
+  for (const auto& [name, value] : tags) {
+    const std::string tag = fmt::format("{}.{}.", prefix, ++number);
+    parameters.emplace_back(tag + "Key", name);
+    parameters.emplace_back(tag + "Value", value);
+  }
+}
+
+void add_numbered(Parameters& parameters, const std::string& prefix, const std::vector<std::string>& values,
+                  const std::string& suffix = {}) {
+  int number = 0;
+  for (const auto& value : values)
+    parameters.emplace_back(fmt::format("{}.{}{}", prefix, ++number, suffix), value);
+}
+
 bool is_gone(const Refused& refused) {
   return refused.code().ends_with(".NotFound") || refused.code() == "InvalidAMIID.Unavailable";
 }
@@ -89,7 +108,7 @@ std::vector<Snapshot> Ec2::snapshots(const Parameters& parameters) {
        [&](const pugi::xml_node& node) {
          found.push_back({node.child_value("snapshotId"), node.child_value("status"),
                           node.child_value("startTime"), node.child("volumeSize").text().as_ullong(),
-                          tags_of(node)});
+                          node.child("progress").text().as_ullong(), tags_of(node)});
        });
   return found;
 }
@@ -133,15 +152,54 @@ std::string Ec2::register_image(const Registration& image) {
                         {"TagSpecification.1.ResourceType", "image"}};
   if (image.tpm)
     parameters.emplace_back("TpmSupport", "v2.0");
-  int number = 0;
-  for (const auto& [name, value] : image.tags) {
-    const std::string tag = fmt::format("TagSpecification.1.Tag.{}.", ++number);
-    parameters.emplace_back(tag + "Key", name);
-    parameters.emplace_back(tag + "Value", value);
-  }
+  add_tags(parameters, "TagSpecification.1.Tag", image.tags);
   return parse(call("register the AMI", "RegisterImage", parameters))
       .document_element()
       .child_value("imageId");
+}
+
+std::string Ec2::copy_image(const Copy& copy) {
+  Parameters parameters{{"Name", copy.name},           {"Description", copy.description},
+                        {"SourceImageId", copy.image}, {"SourceRegion", copy.region},
+                        {"ClientToken", copy.token},   {"TagSpecification.1.ResourceType", "image"}};
+  add_tags(parameters, "TagSpecification.1.Tag", copy.tags);
+  parameters.emplace_back("TagSpecification.2.ResourceType", "snapshot");
+  add_tags(parameters, "TagSpecification.2.Tag", copy.tags);
+  if (!copy.key.empty()) {
+    parameters.emplace_back("Encrypted", "true");
+    parameters.emplace_back("KmsKeyId", copy.key);
+  }
+  return parse(call("copy the AMI '" + copy.image + "'", "CopyImage", parameters))
+      .document_element()
+      .child_value("imageId");
+}
+
+void Ec2::tag(const std::vector<std::string>& resources, const Tags& tags) {
+  Parameters parameters;
+  add_numbered(parameters, "ResourceId", resources);
+  add_tags(parameters, "Tag", tags);
+  call("tag '" + resources.front() + "'", "CreateTags", parameters);
+}
+
+void Ec2::share_image(const std::string& id, const std::vector<std::string>& accounts) {
+  Parameters parameters{{"ImageId", id}};
+  add_numbered(parameters, "LaunchPermission.Add", accounts, ".UserId");
+  call("share the AMI '" + id + "'", "ModifyImageAttribute", parameters);
+}
+
+void Ec2::share_snapshot(const std::string& id, const std::vector<std::string>& accounts) {
+  Parameters parameters{{"SnapshotId", id}, {"Attribute", "createVolumePermission"}};
+  add_numbered(parameters, "CreateVolumePermission.Add", accounts, ".UserId");
+  call("share the snapshot '" + id + "'", "ModifySnapshotAttribute", parameters);
+}
+
+std::string Ec2::default_key() {
+  const auto said = parse(call("see whether snapshots are encrypted", "GetEbsEncryptionByDefault", {}));
+  if (!said.document_element().child("ebsEncryptionByDefault").text().as_bool())
+    return "";
+  return parse(call("see what snapshots are encrypted with", "GetEbsDefaultKmsKeyId", {}))
+      .document_element()
+      .child_value("kmsKeyId");
 }
 
 void Ec2::deregister(const std::string& image) {

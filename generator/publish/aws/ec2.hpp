@@ -17,6 +17,7 @@ struct Snapshot {
   std::string state;    ///< pending, completed, error
   std::string created;  ///< ISO 8601
   std::uint64_t gigabytes = 0;
+  std::uint64_t percent = 0;  ///< that are done, of a copy
   Tags tags;
 };
 
@@ -39,6 +40,17 @@ struct Registration {
   Tags tags;
 };
 
+/// Of an AMI in another region.
+struct Copy {
+  std::string name;
+  std::string description;
+  std::string image;
+  std::string region;
+  std::string key;  ///< of the region that it is copied to; empty: as the account says
+  std::string token;
+  Tags tags;
+};
+
 class Ec2 {
  public:
   explicit Ec2(Endpoint& endpoint) : client_(endpoint) {}
@@ -49,8 +61,14 @@ class Ec2 {
   std::optional<Image> image(const std::string& id);
   std::optional<Snapshot> snapshot(const std::string& id);
   std::string register_image(const Registration& image);  ///< its identifier
-  void deregister(const std::string& image);              ///< nothing to do when it is gone
-  void remove_snapshot(const std::string& id);            ///< the same
+  std::string copy_image(const Copy& copy);               ///< its identifier here
+  void tag(const std::vector<std::string>& resources, const Tags& tags);
+  void share_image(const std::string& id, const std::vector<std::string>& accounts);
+  void share_snapshot(const std::string& id, const std::vector<std::string>& accounts);
+  /// What new snapshots are encrypted with when nobody says: a key's ARN or alias; empty: they are not.
+  std::string default_key();
+  void deregister(const std::string& image);    ///< nothing to do when it is gone
+  void remove_snapshot(const std::string& id);  ///< the same
   /// The launch template that names an image in any version, as "NAME, version N"; empty: none.
   std::string template_of(const std::string& image);
 
