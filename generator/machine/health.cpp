@@ -1,18 +1,16 @@
 #include "machine/health.hpp"
 
 #include <fmt/format.h>
-#include <httplib.h>
 #include <netdb.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
-#include <atomic>
-#include <condition_variable>
+#include <algorithm>
+#include <array>
 #include <cstring>
-#include <mutex>
-#include <thread>
 
+#include "machine/http_answer.hpp"
+#include "support/descriptor.hpp"
 #include "support/error.hpp"
 
 namespace vmimage::machine {
@@ -29,6 +27,15 @@ std::string no_answer(milliseconds timeout) {
 // A connection that the guest does not take in this time met no network yet, and would be tried again by its
 // own rules, after seconds; a new one succeeds as soon as there is a network.
 constexpr milliseconds kArrival{250};
+constexpr milliseconds kBetweenLooks{20};  // at whether a connection has got through
+
+constexpr const char* kClosed = "connection closed without an answer";
+
+std::string describe(int problem) {
+  return problem == ECONNREFUSED                     ? "connection refused"
+         : problem == ECONNRESET || problem == EPIPE ? kClosed
+                                                     : std::strerror(problem);
+}
 
 std::uint16_t local_port(int fd) {
   sockaddr_storage address{};
@@ -38,118 +45,119 @@ std::uint16_t local_port(int fd) {
                                              : reinterpret_cast<sockaddr_in&>(address).sin_port);
 }
 
-/// Ends a client's request when time is up, httplib's own time-outs start again with each byte; or when it
-/// has not reached the guest early enough.
-class Watchdog {
- public:
-  Watchdog(httplib::Client& client, milliseconds timeout, const Reached& reached) : client_(client) {
-    client.set_socket_options([this](socket_t fd) { fd_ = fd; });
-    thread_ = std::thread([this, timeout, reached] { watch(timeout, reached); });
+/// Until something can be done there, or it is closed; false: time is up.
+bool wait_for(int fd, short what, Clock::time_point until) {
+  while (true) {
+    const auto left = std::chrono::ceil<milliseconds>(until - Clock::now()).count();
+    pollfd ready{fd, what, 0};
+    const int count = ::poll(&ready, 1, static_cast<int>(std::max<std::int64_t>(left, 0)));
+    if (count > 0 || (count == 0 && left <= 0))
+      return count > 0;
   }
-  ~Watchdog() { finish(); }
-  Watchdog(const Watchdog&) = delete;
-  Watchdog& operator=(const Watchdog&) = delete;
-
-  /// The time after which it had to end the request, if it had to.
-  std::optional<milliseconds> finish() {
-    {
-      const std::lock_guard lock(mutex_);
-      done_ = true;
-    }
-    changed_.notify_all();
-    if (thread_.joinable())
-      thread_.join();
-    return fired_;
-  }
-
- private:
-  void watch(milliseconds timeout, const Reached& reached) {
-    const auto until = Clock::now() + timeout;
-    if (reached && timeout > kArrival && !is_done(Clock::now() + kArrival) && !arrived(reached))
-      return fire(kArrival);
-    if (!is_done(until))
-      fire(timeout);
-  }
-
-  bool is_done(Clock::time_point until) {
-    std::unique_lock lock(mutex_);
-    return changed_.wait_until(lock, until, [this] { return done_; });
-  }
-
-  bool arrived(const Reached& reached) const {
-    try {
-      return reached(local_port(fd_));
-    } catch (const std::exception&) {
-      return false;  // there is no guest any more
-    }
-  }
-
-  void fire(milliseconds after) {
-    fired_ = after;
-    client_.stop();
-  }
-
-  httplib::Client& client_;
-  std::atomic<int> fd_ = -1;
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  bool done_ = false;
-  std::optional<milliseconds> fired_;
-  std::thread thread_;
-};
-
-std::optional<std::string> check_http(const recipe::HealthCheck& check, const std::string& address,
-                                      std::uint16_t port, milliseconds timeout, const Reached& reached) {
-  httplib::Client client(address, port);
-  client.set_connection_timeout(timeout);
-  client.set_read_timeout(timeout);
-  client.set_write_timeout(timeout);
-  const auto start = Clock::now();
-  Watchdog watchdog(client, timeout, reached);
-  const auto response = client.Get(check.path.c_str(), {{"User-Agent", "vmimage-health"}});
-  const auto ended = watchdog.finish();
-  if (response)
-    return response->status >= 200 && response->status < 400
-               ? std::nullopt
-               : std::optional(fmt::format("HTTP {}", response->status));
-  if (ended || Clock::now() - start >= timeout)
-    return no_answer(ended.value_or(timeout));
-  if (response.error() == httplib::Error::Connection)
-    return "connection refused";
-  return "connection closed without an answer";
 }
 
-/// A socket that is closed at the end.
-class Socket {
- public:
-  explicit Socket(int fd) : fd_(fd) {}
-  ~Socket() {
-    if (fd_ >= 0)
-      ::close(fd_);
+/// Begins to connect; what came of it the first use tells.
+support::Descriptor begin_to_connect(const std::string& address, std::uint16_t port) {
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  hints.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV;
+  addrinfo* found = nullptr;
+  if (const int status = ::getaddrinfo(address.c_str(), std::to_string(port).c_str(), &hints, &found))
+    throw support::failure(fmt::format("'{}' is no address: {}", address, ::gai_strerror(status)));
+  support::Descriptor socket(
+      ::socket(found->ai_family, found->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, found->ai_protocol));
+  const int status = ::connect(socket.fd, found->ai_addr, found->ai_addrlen);
+  const int problem = status == 0 ? 0 : errno;
+  ::freeaddrinfo(found);
+  if (problem != 0 && problem != EINPROGRESS)
+    throw support::failure(describe(problem));
+  return socket;
+}
+
+std::string request_for(const std::string& path, const std::string& address, std::uint16_t port) {
+  return fmt::format(
+      "GET {} HTTP/1.1\r\nHost: {}:{}\r\nAccept: */*\r\nUser-Agent: vmimage-health\r\nConnection: "
+      "close\r\n\r\n",
+      path, address, port);
+}
+
+/// Once connected; 0, or the cause of it (errno).
+int send_all(int fd, std::string_view text, Clock::time_point until) {
+  while (!text.empty()) {
+    const auto sent = ::send(fd, text.data(), text.size(), MSG_NOSIGNAL);
+    if (sent >= 0)
+      text.remove_prefix(static_cast<std::size_t>(sent));
+    else if (errno == EAGAIN && !wait_for(fd, POLLOUT, until))
+      return ETIMEDOUT;
+    else if (errno != EAGAIN && errno != EINTR)
+      return errno;
   }
-  Socket(const Socket&) = delete;
-  Socket& operator=(const Socket&) = delete;
-  int fd() const { return fd_; }
+  return 0;
+}
 
- private:
-  int fd_;
-};
+bool arrived(int fd, const Reached& reached) {
+  try {
+    return reached(local_port(fd));
+  } catch (const std::exception&) {
+    return false;  // there is no guest any more
+  }
+}
 
-int milliseconds_until(Clock::time_point until) {
-  const auto left = std::chrono::duration_cast<milliseconds>(until - Clock::now()).count();
-  return static_cast<int>(std::max<std::int64_t>(left, 0));
+std::optional<std::string> judge(const HttpAnswer& answer) {
+  if (answer.status() == 0)
+    return kClosed;
+  if (answer.status() < 200 || answer.status() >= 400)
+    return fmt::format("HTTP {}", answer.status());
+  return std::nullopt;
+}
+
+std::optional<std::string> receive(int fd, milliseconds timeout, Clock::time_point until) {
+  HttpAnswer answer;
+  std::array<char, 4096> bytes;
+  while (wait_for(fd, POLLIN, until)) {
+    const auto got = ::recv(fd, bytes.data(), bytes.size(), 0);
+    if (got < 0 && (errno == EAGAIN || errno == EINTR))
+      continue;
+    if (got <= 0)
+      return judge(answer);
+    switch (answer.add({bytes.data(), static_cast<std::size_t>(got)})) {
+      case HttpAnswer::Part::Unfinished:
+        break;
+      case HttpAnswer::Part::Whole:
+        return judge(answer);
+      case HttpAnswer::Part::Nonsense:
+        return "its answer is no HTTP";
+    }
+  }
+  return no_answer(timeout);
+}
+
+/// A request of our own, as it costs the supervisor of many instances a small part of what a client's does.
+std::optional<std::string> check_http(const recipe::HealthCheck& check, const std::string& address,
+                                      std::uint16_t port, milliseconds timeout, const Reached& reached) {
+  const auto start = Clock::now();
+  const auto until = start + timeout;
+  const auto socket = begin_to_connect(address, port);
+  const int problem = send_all(socket.fd, request_for(check.path, address, port), until);
+  if (problem == ETIMEDOUT)
+    return no_answer(timeout);
+  if (problem != 0)
+    return describe(problem);
+  if (reached && timeout > kArrival && !wait_for(socket.fd, POLLIN, start + kArrival) &&
+      !arrived(socket.fd, reached))
+    return no_answer(kArrival);
+  return receive(socket.fd, timeout, until);
 }
 
 /// Waits until `reached` says yes, or the other side closes.
 std::optional<std::string> wait_reached(int fd, const Reached& reached, milliseconds timeout,
                                         Clock::time_point until) {
   while (true) {
-    pollfd closed{fd, POLLIN, 0};
-    if (::poll(&closed, 1, std::min(20, milliseconds_until(until))) > 0) {
+    if (wait_for(fd, POLLIN, std::min(until, Clock::now() + kBetweenLooks))) {
       char byte = 0;
       if (::recv(fd, &byte, 1, MSG_PEEK) > 0)
         return std::nullopt;  // it talks, so it is there
-      return "connection refused";
+      return describe(ECONNREFUSED);
     }
     if (reached(local_port(fd)))
       return std::nullopt;
@@ -163,43 +171,34 @@ std::optional<std::string> check_tcp(const std::string& address, std::uint16_t p
   if (reached)
     timeout = std::min(timeout, kArrival);
   const auto until = Clock::now() + timeout;
-  addrinfo hints{};
-  hints.ai_socktype = SOCK_STREAM;
-  addrinfo* found = nullptr;
-  if (const int status = ::getaddrinfo(address.c_str(), std::to_string(port).c_str(), &hints, &found))
-    return fmt::format("'{}' is no address: {}", address, ::gai_strerror(status));
-  const Socket socket(
-      ::socket(found->ai_family, found->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, found->ai_protocol));
-  const int status = ::connect(socket.fd(), found->ai_addr, found->ai_addrlen);
-  int problem = status == 0 ? 0 : errno;
-  ::freeaddrinfo(found);
-  if (problem == EINPROGRESS) {
-    pollfd connected{socket.fd(), POLLOUT, 0};
-    if (::poll(&connected, 1, milliseconds_until(until)) <= 0)
-      return no_answer(timeout);
-    socklen_t size = sizeof problem;
-    ::getsockopt(socket.fd(), SOL_SOCKET, SO_ERROR, &problem, &size);
-  }
-  if (problem == ECONNREFUSED)
-    return "connection refused";
+  const auto socket = begin_to_connect(address, port);
+  if (!wait_for(socket.fd, POLLOUT, until))
+    return no_answer(timeout);
+  int problem = 0;
+  socklen_t size = sizeof problem;
+  ::getsockopt(socket.fd, SOL_SOCKET, SO_ERROR, &problem, &size);
   if (problem != 0)
-    return std::strerror(problem);
-  return reached ? wait_reached(socket.fd(), reached, timeout, until) : std::nullopt;
+    return describe(problem);
+  return reached ? wait_reached(socket.fd, reached, timeout, until) : std::nullopt;
 }
 
 }  // namespace
 
 std::optional<std::string> check_health(const recipe::HealthCheck& check, const std::string& address,
                                         std::uint16_t port, milliseconds timeout, const Reached& reached) {
-  switch (check.type) {
-    case recipe::HealthType::None:
-      break;
-    case recipe::HealthType::Http:
-      return check_http(check, address, port, timeout, reached);
-    case recipe::HealthType::Tcp:
-      return check_tcp(address, port, timeout, reached);
+  try {
+    switch (check.type) {
+      case recipe::HealthType::None:
+        break;
+      case recipe::HealthType::Http:
+        return check_http(check, address, port, timeout, reached);
+      case recipe::HealthType::Tcp:
+        return check_tcp(address, port, timeout, reached);
+    }
+    return std::nullopt;
+  } catch (const support::Error& error) {
+    return error.what();
   }
-  return std::nullopt;
 }
 
 }  // namespace vmimage::machine

@@ -163,6 +163,8 @@ void HaProxy::route(const std::map<int, Route>& routes) {
 }
 
 void HaProxy::send(const std::map<int, Route>& routes) {
+  if (everything_sent_ && routes == sent_)
+    return;
   // Who gets requests comes first, so that at no moment nobody does.
   std::vector<std::string> list;
   std::vector<std::string> others;

@@ -126,25 +126,37 @@ namespace {
 
 using Cells = std::vector<std::string_view>;
 
-Cells cells_of(std::string_view line) {
-  Cells cells;
+void split(std::string_view line, Cells& cells) {
+  cells.clear();
   while (true) {
     const auto end = line.find(',');
     cells.push_back(line.substr(0, end));
     if (end == line.npos)
-      return cells;
+      return;
     line.remove_prefix(end + 1);
   }
+}
+
+/// Where the columns of these names are.
+using Columns = std::map<std::string_view, std::size_t>;
+
+Columns columns_of(std::string_view header) {
+  Cells names;
+  split(header, names);
+  Columns columns;
+  for (std::size_t i = 0; i < names.size(); ++i)
+    columns.emplace(names[i], i);
+  return columns;
 }
 
 /// A row by the names of its columns.
 class Row {
  public:
-  Row(const Cells& names, const Cells& cells) : names_(names), cells_(cells) {}
+  Row(const Columns& columns, const Cells& cells) : columns_(columns), cells_(cells) {}
   std::string_view text(std::string_view name) const {
-    const auto column = std::find(names_.begin(), names_.end(), name) - names_.begin();
-    return static_cast<std::size_t>(column) < cells_.size() ? cells_[static_cast<std::size_t>(column)]
-                                                            : std::string_view();
+    const auto column = columns_.find(name);
+    return column != columns_.end() && column->second < cells_.size() ? cells_[column->second]
+                                                                      : std::string_view();
   }
   /// Empty cells are what does not apply to the row's kind of proxy.
   std::uint64_t number(std::string_view name) const {
@@ -155,7 +167,7 @@ class Row {
   }
 
  private:
-  const Cells& names_;
+  const Columns& columns_;
   const Cells& cells_;
 };
 
@@ -174,17 +186,20 @@ std::map<int, ServerStatistics> parse_statistics(const std::string& csv, std::ui
   std::map<int, ServerStatistics> statistics;
   const std::string main_backend = backend_of(main);
   constexpr std::string_view kServer = "instance";
-  Cells names;
+  Columns columns;
+  Cells cells;
   std::string_view rest = csv;
   while (!rest.empty()) {
     const auto line = rest.substr(0, rest.find('\n'));
     rest.remove_prefix(std::min(rest.size(), line.size() + 1));
     if (line.starts_with("# ")) {
-      names = cells_of(line.substr(2));
+      columns = columns_of(line.substr(2));
       continue;
     }
-    const Cells cells = cells_of(line);
-    const Row row(names, cells);
+    if (line.find(",MAINT,") != line.npos)
+      continue;  // nobody's slot; of the 256, most are
+    split(line, cells);
+    const Row row(columns, cells);
     const auto backend = row.text("pxname");
     auto server = row.text("svname");
     if (!backend.starts_with("port-") || !server.starts_with(kServer))

@@ -56,6 +56,7 @@ State next_state(State state, Milliseconds since, const Sighting& sighting, Mill
 struct Backoff {
   int failures = 0;  ///< quick ones, in a row
   Milliseconds last_failure{0};
+  bool operator==(const Backoff&) const = default;
 };
 
 Backoff after_failure(const Backoff& backoff, std::optional<Milliseconds> healthy_since, Milliseconds now,

@@ -91,7 +91,7 @@ Engine::Change Engine::apply(const fleet::Spec& spec, const std::string& manifes
 
 /// What could not be noted is not begun.
 void Engine::require_room() {
-  saved_.clear();
+  saved_.reset();
   if (!save())
     throw support::failure(unsaved_, fmt::format("'{}' is where the fleet is kept", place_.root.string()));
 }

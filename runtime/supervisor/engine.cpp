@@ -510,16 +510,15 @@ bool Engine::finished() const {
 
 /// A full disk does not keep the fleet from being looked after; it is tried again at every look.
 bool Engine::save() {
-  const std::string text = to_json(state_);
-  if (text == saved_)
+  if (state_ == saved_)
     return true;
   try {
-    support::write_file_atomic(place_.state(), text, 0600);
+    support::write_file_atomic(place_.state(), to_json(state_), 0600);
   } catch (const support::Error& error) {
     unsaved_ = error.what();
     return false;
   }
-  saved_ = text;
+  saved_ = state_;
   unsaved_.clear();
   return true;
 }

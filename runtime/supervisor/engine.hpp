@@ -111,7 +111,7 @@ class Engine {
   Place place_;
   FleetState state_;
   Outside outside_;
-  std::string saved_;
+  std::optional<FleetState> saved_;
   std::string unsaved_;  ///< why the state could not be written
   std::string problem_;
   bool halting_ = false;

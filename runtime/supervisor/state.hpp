@@ -50,6 +50,7 @@ struct Record {
   std::string reason;           ///< why it is ended
   int volumes = 0;              ///< the number of the set that it holds until it is gone; 0: none
   std::optional<driver::Running> running;
+  bool operator==(const Record&) const = default;
 };
 
 struct FleetState {
@@ -67,6 +68,7 @@ struct FleetState {
   std::vector<balancer::Listener> listeners;  ///< the main one first
   std::vector<Record> instances;              ///< oldest first
   std::vector<fleet::GoneInstance> gone;      ///< the last kKeptGone
+  bool operator==(const FleetState&) const = default;
 
   /// Those that may still be wanted again.
   std::vector<const Deployment*> deployments() const;

@@ -105,6 +105,14 @@ TEST(FleetBalancer, WithoutHttpARequestIsAConnection) {
   EXPECT_EQ((ServerStatistics{.connections = 1, .requests = 50, .errors = 2}), statistics.at(1));
 }
 
+TEST(FleetBalancer, ASlotThatNobodyHasIsLeftOut) {
+  const auto statistics = parse_statistics(
+      "# pxname,svname,status,stot,mode,\nport-53,instance1,MAINT,50,tcp,\nport-53,instance2,DRAIN,7,tcp,\n",
+      53);
+  EXPECT_FALSE(statistics.contains(1));
+  EXPECT_EQ(7u, statistics.at(2).requests);
+}
+
 TEST(FleetBalancer, RefusalsAreTold) {
   EXPECT_TRUE(is_refusal("No such server.\n"));
   EXPECT_TRUE(is_refusal("Unknown command: 'sett'\n"));

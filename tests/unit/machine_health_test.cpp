@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "machine/health.hpp"
+#include "machine/http_answer.hpp"
 
 namespace vmimage::machine {
 namespace {
@@ -102,6 +103,28 @@ TEST(Health, HttpClosedWithoutAnswer) {
   EXPECT_EQ(check_health(http(), "127.0.0.1", server.port, 5s), "connection closed without an answer");
 }
 
+TEST(Health, HttpNonsense) {
+  Server server([](int peer) {
+    answer(peer, "SSH-2.0 200 OK\r\n");
+    pollfd closed{peer, POLLRDHUP, 0};
+    ::poll(&closed, 1, 10000);
+  });
+  EXPECT_EQ(check_health(http(), "127.0.0.1", server.port, 5s), "its answer is no HTTP");
+}
+
+// The connection stays open: the answer itself says where it ends.
+TEST(Health, HttpKeptOpen) {
+  for (const std::string rest :
+       {"content-length: 2\r\n\r\nok", "Transfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"}) {
+    Server server([&](int peer) {
+      answer(peer, "HTTP/1.1 200 OK\r\n" + rest);
+      pollfd closed{peer, POLLRDHUP, 0};
+      ::poll(&closed, 1, 10000);
+    });
+    EXPECT_EQ(check_health(http(), "127.0.0.1", server.port, 5s), std::nullopt) << rest;
+  }
+}
+
 TEST(Health, HttpSilence) {
   Server server([](int peer) {
     pollfd closed{peer, POLLRDHUP, 0};
@@ -119,6 +142,44 @@ TEST(Health, HttpTrickle) {
     }
   });
   EXPECT_EQ(check_health(http(), "127.0.0.1", server.port, 300ms), "no answer within 0.3 s");
+}
+
+/// What became of it: in one piece, and byte by byte.
+std::string read(const std::string& text) {
+  const auto describe = [](HttpAnswer::Part part, const HttpAnswer& answer) {
+    return (part == HttpAnswer::Part::Whole      ? "whole "
+            : part == HttpAnswer::Part::Nonsense ? "nonsense "
+                                                 : "unfinished ") +
+           std::to_string(answer.status());
+  };
+  HttpAnswer at_once;
+  const std::string first = describe(at_once.add(text), at_once);
+  HttpAnswer slowly;
+  auto part = HttpAnswer::Part::Unfinished;
+  for (std::size_t i = 0; i < text.size() && part == HttpAnswer::Part::Unfinished; ++i)
+    part = slowly.add(text.substr(i, 1));
+  EXPECT_EQ(describe(part, slowly), first) << text;
+  return first;
+}
+
+TEST(Health, HttpAnswers) {
+  EXPECT_EQ(read("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc"), "whole 200");
+  EXPECT_EQ(read("HTTP/1.1 200 OK\r\nCONTENT-LENGTH:\t3 \r\n\r\nab"), "unfinished 200");
+  EXPECT_EQ(read("HTTP/1.0 500\r\n\r\nto the end"), "unfinished 500");
+  EXPECT_EQ(read("HTTP/1.1 204 No Content\r\n\r\n"), "whole 204");
+  EXPECT_EQ(read("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"), "whole 200");
+  EXPECT_EQ(read("HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 404 Not Found\r\nContent-Length: "
+                 "0\r\n\r\n"),
+            "whole 404");
+  EXPECT_EQ(read("HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n0\r\n\r\n"), "whole 200");
+  EXPECT_EQ(read("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n\r\n0\r\n"), "unfinished 200");
+  EXPECT_EQ(read("HTTP/1.1 20"), "unfinished 0");
+  EXPECT_EQ(read(std::string("\0HTTP/1.1 200 OK", 16)), "nonsense 0");
+  EXPECT_EQ(read("HTTP/1.1 OK\r\n\r\n"), "nonsense 0");
+  EXPECT_EQ(read("HTTP/1.1  20\r\n\r\n"), "nonsense 0");
+  EXPECT_EQ(read("HTTP/1.1 -20\r\n\r\n"), "nonsense 0");
+  EXPECT_EQ(read("HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n"), "nonsense 200");
+  EXPECT_EQ(read("HTTP/1.1 " + std::string(70000, '2')), "nonsense 0");
 }
 
 std::uint16_t closed_port() {

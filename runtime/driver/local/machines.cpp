@@ -56,9 +56,7 @@ void LocalMachines::adopt(const Launch& launch, const std::optional<Running>& ru
   Entry& entry = entries_[launch.id];
   entry.launch = launch;
   if (running && running->pid != 0) {
-    entry.running = *running;
-    if (is_alive(process_of(*running)))
-      started_(running->pid);
+    set_running(entry, *running);
     return;
   }
   auto process = find_by_argument(launch.folder / "pid");
@@ -77,10 +75,16 @@ void LocalMachines::adopt(const Launch& launch, const std::optional<Running>& ru
     begin(entry, [launch, process](const std::stop_token&) { return take_over(launch, *process); });
 }
 
+void LocalMachines::set_running(Entry& entry, const Running& running) const {
+  entry.running = running;
+  entry.end = ProcessEnd(process_of(running));
+  if (!entry.end.has_come())
+    started_(running.pid);
+}
+
 void LocalMachines::collect(Entry& entry) const {
   try {
-    entry.running = entry.starting.get();
-    started_(entry.running.pid);
+    set_running(entry, entry.starting.get());
   } catch (const std::exception& error) {
     entry.problem = error.what();
   }
@@ -96,7 +100,7 @@ Look LocalMachines::look(const std::string& id) {
       return {.phase = Look::Phase::Launching, .running = {}, .problem = {}};
     collect(entry);
   }
-  if (!is_alive(process_of(entry.running))) {
+  if (entry.end.has_come()) {
     if (entry.problem.empty())
       entry.problem =
           wanted_more(entry.launch.folder) ? "it wanted more memory than its size" : last_words(entry.launch);

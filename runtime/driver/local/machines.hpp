@@ -7,6 +7,7 @@
 #include <map>
 #include <thread>
 
+#include "driver/local/process.hpp"
 #include "driver/local/snapshots.hpp"
 #include "driver/machines.hpp"
 
@@ -33,10 +34,12 @@ class LocalMachines : public Machines {
     std::future<Running> starting;  ///< valid while it is being started
     std::jthread thread;            ///< that does so
     Running running;
+    ProcessEnd end;  ///< of the running one
     std::string problem;
   };
   void begin(Entry& entry, std::function<Running(const std::stop_token&)> start);
   void collect(Entry& entry) const;
+  void set_running(Entry& entry, const Running& running) const;
 
   std::function<void()> changed_;
   std::function<void(pid_t)> started_;

@@ -2,8 +2,10 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -15,8 +17,6 @@
 #include <string_view>
 #include <thread>
 #include <vector>
-
-#include "support/descriptor.hpp"
 
 namespace vmfleet::driver {
 
@@ -30,7 +30,7 @@ constexpr std::chrono::seconds kKillLimit{10};
 /// The fields of /proc/<pid>/stat after the program's name, from the third ("state") on; empty: no such
 /// process.
 std::vector<std::string> stat_fields(pid_t pid) {
-  // Read for each instance at each look, and so without a stream.
+  // Read for each instance every second, and so without a stream.
   const support::Descriptor file(::open(fmt::format("/proc/{}/stat", pid).c_str(), O_RDONLY | O_CLOEXEC));
   std::array<char, 4096> buffer{};
   const ssize_t size = file.open() ? ::read(file.fd, buffer.data(), buffer.size()) : 0;
@@ -63,6 +63,17 @@ std::optional<ProcessId> identify(pid_t pid) {
 bool is_alive(const ProcessId& process) {
   const auto now = identify(process.pid);
   return now && *now == process;
+}
+
+ProcessEnd::ProcessEnd(const ProcessId& process)
+    : process_(process), opened_(static_cast<int>(::syscall(SYS_pidfd_open, process.pid, 0))) {
+  if (!is_alive(process))  // what was opened may be another one
+    opened_ = {};
+}
+
+bool ProcessEnd::has_come() const {
+  pollfd ended{opened_.fd, POLLIN, 0};
+  return (!opened_.open() || ::poll(&ended, 1, 0) != 0) && !is_alive(process_);
 }
 
 void send_signal(const ProcessId& process, int signal) {

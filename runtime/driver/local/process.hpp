@@ -9,6 +9,7 @@
 #include <string>
 
 #include "driver/machines.hpp"
+#include "support/descriptor.hpp"
 
 namespace vmfleet::driver {
 
@@ -22,6 +23,18 @@ struct ProcessId {
 /// The process that has this pid now; nothing when there is none, or only its exit status is left.
 std::optional<ProcessId> identify(pid_t pid);
 bool is_alive(const ProcessId& process);
+
+/// A process's end, for whoever looks often: asking costs a fraction of is_alive().
+class ProcessEnd {
+ public:
+  ProcessEnd() = default;
+  explicit ProcessEnd(const ProcessId& process);
+  bool has_come() const;
+
+ private:
+  ProcessId process_;
+  vmimage::support::Descriptor opened_;
+};
 
 /// Sends a signal unless the process is gone.
 void send_signal(const ProcessId& process, int signal);

@@ -54,7 +54,7 @@ there $b || fail "it was replaced"
 say "nonsense, and no answer at all: replaced"
 make $a health/nonsense >/dev/null
 make $b health/never >/dev/null
-replaced $a 'closed without an answer' $b 'no answer within 3 s'
+replaced $a 'its answer is no HTTP' $b 'no answer within 3 s'
 
 say "it eats its memory: its service is started again, and the machine has no more than its size"
 pid=$(of "$a" .pid)
