@@ -70,6 +70,7 @@ class World:
         self.page = 2
         self.calls = {}
         self.number = 0
+        self.data = {hashlib.sha256(bytes(BLOCK)).hexdigest(): bytes(BLOCK)}  # of blocks, by their digests
         self.clouds = {region: Cloud(self, region) for region in REGIONS}
 
     def control(self, wanted):
@@ -184,6 +185,7 @@ class Ebs:
         if base64.b64encode(digest.digest()).decode() != p["Checksum"]:
             raise Fault("ValidationException", f"block {index} has another checksum", Reason="INVALID_BLOCK")
         snapshot["blocks"][index] = digest.hexdigest()
+        self.cloud.world.data[digest.hexdigest()] = data
         snapshot["puts"][index] = snapshot["puts"].get(index, 0) + 1
         return {"Checksum": p["Checksum"], "ChecksumAlgorithm": "SHA256"}
 
@@ -199,6 +201,33 @@ class Ebs:
                 raise Fault("ValidationException", "a checksum, but not how", Reason="INVALID_DEPENDENCY_REQUEST")
         snapshot["sealed"] = True
         return {"Status": "pending"}
+
+    def completed(self, key):
+        snapshot = self.cloud.snapshots.get(key)
+        if not snapshot or snapshot["state"] != "completed":
+            raise Fault("ResourceNotFoundException", f"there is no '{key}'", 404, Reason="SNAPSHOT_NOT_FOUND")
+        return {**snapshot["inherited"], **snapshot["blocks"]}
+
+    @staticmethod
+    def token(*words):
+        return base64.b64encode("/".join(map(str, words)).encode()).decode()
+
+    def ListSnapshotBlocks(self, p):
+        key = p["SnapshotId"]
+        numbers = sorted(self.completed(key))
+        start = int(base64.b64decode(p.get("NextToken", "MA==")))
+        end = start + 10
+        return {"Blocks": [{"BlockIndex": n, "BlockToken": self.token(key, n)} for n in numbers[start:end]], "BlockSize": BLOCK,
+                "VolumeSize": self.cloud.snapshots[key]["size"], "ExpiryTime": time.time() + 604800,
+                **({"NextToken": self.token(end)} if end < len(numbers) else {})}
+
+    def GetSnapshotBlock(self, p):
+        key, number = p["SnapshotId"], p["BlockIndex"]
+        if p["BlockToken"] != self.token(key, number):
+            raise Fault("ValidationException", "the token is of another block", Reason="INVALID_BLOCK_TOKEN")
+        data = self.cloud.world.data[self.completed(key)[number]]
+        return {"DataLength": BLOCK, "BlockData": data, "ChecksumAlgorithm": "SHA256",
+                "Checksum": base64.b64encode(hashlib.sha256(data).digest()).decode()}
 
 
 class Ec2:
@@ -420,8 +449,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         return self.answer(*answer)
 
     def work(self, service, headers, body):
-        path = urllib.parse.urlsplit(self.path).path
-        operation, parameters = service.wire.read(self.command, path, headers, body)
+        operation, parameters = service.wire.read(self.command, urllib.parse.urlsplit(self.path), headers, body)
         with self.world.lock:
             self.world.calls[operation.name] = self.world.calls.get(operation.name, 0) + 1
             fate = self.world.faults.of(operation.name)

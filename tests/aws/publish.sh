@@ -76,6 +76,29 @@ is "what is kept" "$(state '.images | length'), $(state '.snapshots | length')" 
 remove_all
 say "only what was different was sent"
 
+# Another machine has published what this one changes: what is there is read, when most of it is the same.
+run 0 publish "$work/first.raw" --to aws --name disk
+parent=$(snapshot_of "$(<"$work/out")")
+before=$(puts)
+VMIMAGE_CACHE=$work/another run 0 publish "$work/second.raw" --to aws --name disk
+snapshot=$(snapshot_of "$(<"$work/out")")
+is "its parent" "$(state ".snapshots[\"$snapshot\"].parent")" "$parent"
+is "blocks sent" $(($(puts) - before)) 3
+is "blocks read" "$(state .calls.GetSnapshotBlock)" 23
+has_the_disk "$snapshot" "$work/second.raw"
+make_disk "$work/third.raw" 24
+VMIMAGE_CACHE=$work/other run 0 publish "$work/third.raw" --to aws --name disk
+is "blocks read" "$(state .calls.GetSnapshotBlock)" $((23 + 16))
+is "its parent" "$(state ".snapshots[\"$(snapshot_of "$(<"$work/out")")\"].parent")" null
+faults '{"operation": "GetSnapshotBlock", "kind": "deny"}'
+cp --sparse=always "$work/third.raw" "$work/fourth.raw"
+printf x | dd of="$work/fourth.raw" bs=1 seek=1M conv=notrunc status=none
+VMIMAGE_CACHE=$work/fourth run 0 publish "$work/fourth.raw" --to aws --name disk
+is "its parent" "$(state ".snapshots[\"$(snapshot_of "$(<"$work/out")")\"].parent")" null
+faults ''
+remove_all
+say "what another machine has published was read"
+
 # What is said of it: tags of our own, and the source's revision, as git knows it where the image is.
 run 2 publish "$work/first.raw" --to aws --tag team
 says err "is no tag"

@@ -79,7 +79,8 @@ class Query:
     def __init__(self, model):
         self.model = model
 
-    def read(self, method, path, headers, body):
+    def read(self, method, url, headers, body):
+        path = url.path
         form = dict(urllib.parse.parse_qsl(body.decode(), keep_blank_values=True, strict_parsing=True))
         name, version = form.pop("Action", ""), form.pop("Version", "")
         if method != "POST" or path != "/" or name not in self.model.operation_names:
@@ -150,11 +151,16 @@ class Rest:
             pattern = re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", operation.http["requestUri"])
             self.routes.append((operation.http["method"], re.compile(pattern + "$"), operation))
 
-    def read(self, method, path, headers, body):
+    def read(self, method, url, headers, body):
         for verb, pattern, operation in self.routes:
-            found = pattern.match(path)
+            found = pattern.match(url.path)
             if verb == method and found:
-                parameters = self.parameters(operation.input_shape, found.groupdict(), headers, body)
+                query = dict(urllib.parse.parse_qsl(url.query, keep_blank_values=True, strict_parsing=bool(url.query)))
+                known = {member.serialization.get("name") for member in operation.input_shape.members.values()
+                         if member.serialization.get("location") == "querystring"}
+                if set(query) - known:
+                    raise Fault("ValidationException", f"there is no {sorted(set(query) - known)}")
+                parameters = self.parameters(operation.input_shape, {**found.groupdict(), **query}, headers, body)
                 validate(parameters, operation.input_shape)
                 return operation, parameters
         raise Fault("UnknownOperationException", f"{method} {path}", 404)
@@ -168,6 +174,8 @@ class Rest:
             place, wire = member.serialization.get("location"), member.serialization.get("name", name)
             if place == "uri":
                 found[name] = convert(urllib.parse.unquote(uri[wire]), member)
+            elif place == "querystring" and wire in uri:
+                found[name] = convert(uri[wire], member)
             elif place == "header" and wire.lower() in headers:
                 found[name] = convert(headers[wire.lower()], member)
             elif not place and wire in document:
@@ -179,14 +187,17 @@ class Rest:
     @staticmethod
     def write(operation, result):
         headers, document = {"content-type": "application/json"}, {}
+        payload = operation.output_shape.serialization.get("payload")
         for name, value in result.items():
             member = operation.output_shape.members[name]
             wire = member.serialization.get("name", name)
+            if name == payload:
+                continue
             if member.serialization.get("location") == "header":
                 headers[wire] = str(value)
             else:
                 document[wire] = value
-        return operation.http["responseCode"], headers, json.dumps(document).encode()
+        return operation.http.get("responseCode", 200), headers, result[payload] if payload else json.dumps(document).encode()
 
     @staticmethod
     def fault(fault):

@@ -292,27 +292,44 @@ class Ami : public Registry {
     });
   }
 
-  /// The snapshot of the newest image of that name, encrypted with the same key, whose blocks we know; empty:
-  /// none.
-  std::string find_parent(const Upload& upload, std::uint64_t gigabytes) const {
-    std::string parent, newest;
+  /// The snapshots of images of that name, encrypted with the same key, the newest first.
+  std::vector<std::string> possible_parents(const Upload& upload) const {
+    std::map<std::string, std::string, std::greater<>> found;  // by time
+    const std::uint64_t gigabytes = whole_units(upload.disk, kGigabyte);
     for (const auto& image : home_.images()) {
-      if (of(image.tags, kName) != upload.name || image.created < newest ||
-          of(image.tags, kKey) != key_of(upload.keys, home_.region()))
+      if (of(image.tags, kName) != upload.name || of(image.tags, kKey) != key_of(upload.keys, home_.region()))
         continue;
       for (const auto& snapshot : home_.snapshots())
         if (image.snapshots == std::vector{snapshot.id} && snapshot.state == "completed" &&
-            snapshot.gigabytes <= gigabytes && cache_.has(kBlocks, snapshot.id)) {
-          parent = snapshot.id;
-          newest = image.created;
-        }
+            snapshot.gigabytes <= gigabytes)
+          found[image.created] = snapshot.id;
     }
-    return parent;
+    std::vector<std::string> parents;
+    for (const auto& [created, id] : found)
+      parents.push_back(id);
+    return parents;
+  }
+
+  /// The newest one whose blocks are known: an older one than the newest costs a few blocks more, but nothing
+  /// has to be read. Where none is known (another machine has published them), those of the newest are read.
+  std::pair<std::string, Blocks> find_parent(const Upload& upload, const support::Report& report) {
+    const auto parents = possible_parents(upload);
+    for (const auto& id : parents)
+      if (const auto known = known_blocks(id))
+        return {id, *known};
+    if (parents.empty())
+      return {};
+    const auto ours = digests_of(*format::open_image(upload.file), report);
+    const auto learned = learn_blocks(ebs_, parents.front(), ours, report);
+    if (!learned)
+      return {};
+    keep_blocks(parents.front(), *learned);
+    return {parents.front(), *learned};
   }
 
   /// That which the journal names, when EBS still takes blocks for it; else a new one.
   void begin(const Upload& upload, const std::vector<Snapshot>& left, Client& client, Journal& journal,
-             Blocks& parent_blocks) {
+             Blocks& parent_blocks, const support::Report& report) {
     for (const auto& snapshot : left)
       if (snapshot.id == journal.snapshot() && snapshot.state == "pending") {
         const auto known = journal.parent().empty() ? Blocks{} : known_blocks(journal.parent());
@@ -326,13 +343,7 @@ class Ami : public Registry {
                 .token = random_token(),
                 .description = fmt::format("{} {}", upload.name, upload.version),
                 .tags = tags_of(upload, home_.region())};
-    start.parent = find_parent(upload, start.gigabytes);
-    if (!start.parent.empty()) {
-      if (const auto known = known_blocks(start.parent))
-        parent_blocks = *known;
-      else
-        start.parent.clear();
-    }
+    std::tie(start.parent, parent_blocks) = find_parent(upload, report);
     journal.begin(start_snapshot(client, start), start.parent);
   }
 
@@ -340,7 +351,7 @@ class Ami : public Registry {
                               const support::Report& report) {
     Client client(ebs_);
     Blocks parent;
-    begin(upload, left, client, journal, parent);
+    begin(upload, left, client, journal, parent, report);
     const std::string id = journal.snapshot();
     report(journal.parent().empty() ? "uploading to " + id
                                     : "uploading to " + id + " what " + journal.parent() + " has not");

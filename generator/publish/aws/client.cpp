@@ -142,10 +142,11 @@ Response Client::once(const Call& call, const Key& key) {
   auto headers = call.headers;
   headers["host"] = service.url().substr(host, path - host);
   const std::string digest = call.body_sha256.empty() ? support::sha256(call.body) : call.body_sha256;
-  const auto added = sign({call.method, service.url().substr(path) + call.path, {}, headers, digest}, key,
-                          {endpoint_.name, endpoint_.identity.region()}, std::time(nullptr));
+  const auto added = sign({call.method, service.url().substr(path) + call.path, call.query, headers, digest},
+                          key, {endpoint_.name, endpoint_.identity.region()}, std::time(nullptr));
   headers.insert(added.begin(), added.end());
-  return connection_.request(call.method, call.path, Headers(headers.begin(), headers.end()), call.body);
+  const std::string target = call.path + (call.query.empty() ? "" : "?" + encode(call.query));
+  return connection_.request(call.method, target, Headers(headers.begin(), headers.end()), call.body);
 }
 
 Response Client::operator()(const Call& call) {

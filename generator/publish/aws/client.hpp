@@ -5,6 +5,8 @@
 #include <condition_variable>
 #include <mutex>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "publish/aws/credentials.hpp"
 #include "publish/http.hpp"
@@ -68,7 +70,8 @@ struct Call {
   std::string what;  ///< for messages: "start the snapshot"
   std::string method;
   std::string path;
-  std::map<std::string, std::string> headers;  ///< names in lower case
+  std::vector<std::pair<std::string, std::string>> query = {};
+  std::map<std::string, std::string> headers = {};  ///< names in lower case
   std::string body = {};
   std::string body_sha256 = {};  ///< lower-case digits; empty: not known yet
 };

@@ -5,9 +5,11 @@
 #include <openssl/evp.h>
 
 #include <algorithm>
+#include <atomic>
 #include <deque>
 #include <exception>
 #include <fstream>
+#include <future>
 #include <sstream>
 #include <thread>
 #include <vector>
@@ -166,6 +168,67 @@ class Senders {
   std::vector<std::thread> threads_;
 };
 
+/// A block of a snapshot, as EBS lists it.
+struct Listed {
+  std::uint32_t number = 0;
+  std::string token;  ///< without which it is not handed out
+};
+
+std::vector<Listed> list_blocks(Client& ebs, const std::string& snapshot) {
+  std::vector<Listed> blocks;
+  for (std::string next;;) {
+    Call call{.what = "list the blocks of '" + snapshot + "'",
+              .method = "GET",
+              .path = "/snapshots/" + snapshot + "/blocks"};
+    if (!next.empty())
+      call.query = {{"pageToken", next}};
+    const auto said = support::json::parse(ebs(call).body, nullptr, false);
+    if (!said.is_object() || said.value("BlockSize", 0u) != kBlock)
+      throw failure("EBS answers with something that is no list of blocks", "look at AWS_ENDPOINT_URL");
+    for (const auto& block : said.value("Blocks", support::json::array()))
+      blocks.push_back({block.value("BlockIndex", 0u), block.value("BlockToken", "")});
+    const auto token = said.find("NextToken");
+    if (token == said.end() || !token->is_string() || token->get<std::string>().empty())
+      return blocks;
+    next = token->get<std::string>();
+  }
+}
+
+/// Of each of these blocks, on several connections.
+std::vector<std::string> read_digests(Endpoint& ebs, const std::string& snapshot,
+                                      const std::vector<Listed>& blocks) {
+  std::vector<std::string> digests(blocks.size());
+  std::atomic<std::size_t> next{0};
+  const auto some = [&] {
+    Client client(ebs);
+    for (std::size_t i = next++; i < blocks.size(); i = next++) {
+      const auto& block = blocks[i];
+      digests[i] =
+          sha256_bytes(client({.what = fmt::format("read block {} of '{}'", block.number, snapshot),
+                               .method = "GET",
+                               .path = fmt::format("/snapshots/{}/blocks/{}", snapshot, block.number),
+                               .query = {{"blockToken", block.token}}})
+                           .body);
+    }
+  };
+  std::vector<std::future<void>> readers;
+  for (std::size_t i = 0; i < std::min<std::size_t>(kSenders, blocks.size()); ++i)
+    readers.push_back(std::async(std::launch::async, some));
+  for (auto& reader : readers)
+    reader.get();
+  return digests;
+}
+
+/// So many of them, spread evenly; they are taken out.
+std::vector<Listed> take_sample(std::vector<Listed>& blocks, std::size_t count) {
+  std::vector<Listed> sample, rest;
+  const std::size_t step = std::max<std::size_t>(1, blocks.size() / count);
+  for (std::size_t i = 0; i < blocks.size(); ++i)
+    (i % step == 0 && sample.size() < count ? sample : rest).push_back(blocks[i]);
+  blocks = rest;
+  return sample;
+}
+
 bool has(const Blocks& blocks, std::uint32_t number, const std::string& digest) {
   const auto found = blocks.find(number);
   return found != blocks.end() && found->second == digest;
@@ -274,6 +337,55 @@ std::string start_snapshot(Client& ebs, const Start& start) {
   if (id.empty() || said.value("BlockSize", 0u) != kBlock)
     throw failure("EBS answers with something that is no snapshot", "look at AWS_ENDPOINT_URL");
   return id;
+}
+
+Blocks digests_of(filesystem::BlockDevice& disk, const support::Report& report) {
+  Blocks all;
+  const auto meter = [&](std::uint64_t done, std::uint64_t total) { report.bytes(done, total); };
+  format::each_batch(disk, kBlock, meter, [&](const std::vector<format::Block>& blocks) {
+    std::vector<std::string> digests(blocks.size());
+    format::in_parallel(blocks.size(), [&](std::size_t i) { digests[i] = sha256_bytes(blocks[i].bytes); });
+    for (std::size_t i = 0; i < blocks.size(); ++i)
+      all[static_cast<std::uint32_t>(blocks[i].offset / kBlock)] = digests[i];
+  });
+  return all;
+}
+
+// A block that is read costs half of one that is written, and comes the way that is not paid for and mostly
+// is the faster one; and a snapshot without a parent is stored, and paid for every month, as a whole. So it
+// is worth it as soon as half of the blocks turn out to be the same, which a few of them tell. Only those
+// that both have need to be read: of others it is enough to know that they are there, to write zeroes over
+// them.
+std::optional<Blocks> learn_blocks(Endpoint& ebs, const std::string& snapshot, const Blocks& ours,
+                                   const support::Report& report) {
+  constexpr std::size_t kSample = 16;
+  report("reading what " + snapshot + " has");
+  try {
+    Client client(ebs);
+    Blocks there;
+    std::vector<Listed> both;
+    for (const auto& block : list_blocks(client, snapshot)) {
+      there[block.number] = std::string(kDigestSize, '\0');  // no block's digest
+      if (ours.contains(block.number))
+        both.push_back(block);
+    }
+    std::size_t same = 0;
+    const auto read = [&](const std::vector<Listed>& blocks) {
+      const auto digests = read_digests(ebs, snapshot, blocks);
+      for (std::size_t i = 0; i < blocks.size(); ++i) {
+        there[blocks[i].number] = digests[i];
+        same += has(ours, blocks[i].number, digests[i]) ? 1 : 0;
+      }
+    };
+    const auto sample = take_sample(both, kSample);
+    read(sample);
+    if (2 * same < sample.size() || sample.empty())
+      return std::nullopt;
+    read(both);
+    return there;
+  } catch (const Refused&) {
+    return std::nullopt;  // an account may be allowed to write only
+  }
 }
 
 Sent send_blocks(Endpoint& ebs, filesystem::BlockDevice& disk, const Blocks& parent, Journal& journal,

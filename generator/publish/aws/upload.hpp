@@ -58,6 +58,13 @@ struct Start {
 };
 std::string start_snapshot(Client& ebs, const Start& start);  ///< its identifier
 
+/// The digests of all blocks of a disk.
+Blocks digests_of(filesystem::BlockDevice& disk, const support::Report& report);
+/// What a snapshot has, as far as `ours` needs that to be known, read from EBS; nothing when it is cheaper to
+/// send all of `ours`, or when it may not be read.
+std::optional<Blocks> learn_blocks(Endpoint& ebs, const std::string& snapshot, const Blocks& ours,
+                                   const support::Report& report);
+
 struct Sent {
   Blocks blocks;   ///< of the whole disk
   Blocks written;  ///< what the snapshot has beyond its parent
