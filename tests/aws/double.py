@@ -41,7 +41,7 @@ def now():
 class Faults:
     """Each is {"operation": name or "*", "kind": one of these, "rate": 0..1 (1), "after": N (0), "count": N (no end)}:
     throttle, deny, quota, broken (500), cut (no answer, nothing done), lose (done, no answer), damage (a block arrives
-    as other bytes), slow."""
+    as other bytes), slow, hold (nothing done, and no answer until the faults are others), held (done, then the same)."""
 
     def __init__(self, wanted):
         self.list = [dict(fault, seen=0, done=0) for fault in wanted]
@@ -279,7 +279,7 @@ class Ec2:
                 continue
             if item["state"] == "pending":  # a copy, which takes its time
                 item["asked"] += 1
-                if item["asked"] > 2:
+                if item["asked"] > 1:
                     item["state"] = "available"
                     for mapping in item["BlockDeviceMappings"]:
                         self.cloud.snapshots[mapping["Ebs"]["SnapshotId"]]["state"] = "completed"
@@ -455,8 +455,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             fate = self.world.faults.of(operation.name)
         if fate == "slow":
             time.sleep(0.2)
-        if fate == "cut":
-            return None, fate
+        if fate == "hold":
+            self.hold()
+        if fate in ("cut", "hold"):
+            return None, "cut"
         self.refuse(fate, isinstance(service.wire, Query))
         if fate == "damage":
             parameters["BlockData"] = bytes([parameters["BlockData"][0] ^ 1]) + parameters["BlockData"][1:]
@@ -464,7 +466,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
             raise Fault("UnknownOperationException", f"the double has no {operation.name}")
         with self.world.lock:
             result = getattr(service, operation.name)(parameters)
-        return service.wire.write(operation, result), fate
+        if fate == "held":
+            self.hold()
+        return service.wire.write(operation, result), "cut" if fate == "held" else fate
+
+    def hold(self):
+        faults = self.world.faults
+        while self.world.faults is faults:
+            time.sleep(0.02)
 
     @staticmethod
     def refuse(fate, query):

@@ -113,7 +113,12 @@ TEST(AwsUpload, KnowsWhatHasArrivedAlsoWhenItWasCutOff) {
   {
     Journal journal(file);
     EXPECT_EQ(journal.snapshot(), "");
+    journal.ask("vmimage-1", "snap-0");
+    EXPECT_EQ(Journal(file).token(), "vmimage-1");
+    EXPECT_EQ(Journal(file).parent(), "snap-0");
+    EXPECT_EQ(Journal(file).snapshot(), "");
     journal.begin("snap-1", "");
+    EXPECT_EQ(journal.token(), "");
     journal.add(7, a);
     journal.add(8, b);
   }

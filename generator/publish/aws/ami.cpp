@@ -327,31 +327,45 @@ class Ami : public Registry {
     return {parents.front(), *learned};
   }
 
-  /// That which the journal names, when EBS still takes blocks for it; else a new one.
-  void begin(const Upload& upload, const std::vector<Snapshot>& left, Client& client, Journal& journal,
-             Blocks& parent_blocks, const support::Report& report) {
+  /// The blocks of the parent that the journal names; nothing when they are not known any more.
+  std::optional<Blocks> blocks_of_parent(const Journal& journal) const {
+    return journal.parent().empty() ? Blocks{} : known_blocks(journal.parent());
+  }
+
+  /// That which the journal names, when EBS still takes blocks for it; else a new one. Returns its parent's
+  /// blocks.
+  Blocks begin(const Upload& upload, const std::vector<Snapshot>& left, Client& client, Journal& journal,
+               const support::Report& report) {
+    const auto known = blocks_of_parent(journal);
     for (const auto& snapshot : left)
-      if (snapshot.id == journal.snapshot() && snapshot.state == "pending") {
-        const auto known = journal.parent().empty() ? Blocks{} : known_blocks(journal.parent());
-        if (known) {
-          parent_blocks = *known;
-          return;
-        }
-      }
+      if (known && snapshot.id == journal.snapshot() && snapshot.state == "pending")
+        return *known;
     Start start{.gigabytes = whole_units(upload.disk, kGigabyte),
                 .key = key_of(upload.keys, home_.region()),
-                .token = random_token(),
                 .description = fmt::format("{} {}", upload.name, upload.version),
                 .tags = tags_of(upload, home_.region())};
+    if (known && !journal.token().empty()) {
+      start.token = journal.token();
+      start.parent = journal.parent();
+      try {
+        journal.begin(start_snapshot(client, start), start.parent);
+        return *known;
+      } catch (const Refused&) {
+        // What was asked for is something else now, or its parent is gone.
+      }
+    }
+    Blocks parent_blocks;
     std::tie(start.parent, parent_blocks) = find_parent(upload, report);
+    start.token = random_token();
+    journal.ask(start.token, start.parent);
     journal.begin(start_snapshot(client, start), start.parent);
+    return parent_blocks;
   }
 
   std::string upload_snapshot(const Upload& upload, const std::vector<Snapshot>& left, Journal& journal,
                               const support::Report& report) {
     Client client(ebs_);
-    Blocks parent;
-    begin(upload, left, client, journal, parent, report);
+    const Blocks parent = begin(upload, left, client, journal, report);
     const std::string id = journal.snapshot();
     report(journal.parent().empty() ? "uploading to " + id
                                     : "uploading to " + id + " what " + journal.parent() + " has not");

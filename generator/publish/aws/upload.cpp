@@ -278,24 +278,33 @@ Journal::Journal(fs::path file) : file_(std::move(file)) {
     return;
   const std::string text = support::read_file(file_);
   std::istringstream first(text.substr(0, text.find('\n')));
-  std::string word;
-  if (text.find('\n') == std::string::npos || !(first >> word >> snapshot_ >> parent_) ||
-      word != "snapshot") {
-    snapshot_.clear();
+  std::string word, name;
+  if (text.find('\n') == std::string::npos || !(first >> word >> name >> parent_))
     return;
-  }
+  (word == "snapshot" ? snapshot_ : token_) = name;
   if (parent_ == "-")
     parent_.clear();
   arrived_ = parse_blocks(text.substr(text.find('\n') + 1));
 }
 
-void Journal::begin(const std::string& snapshot, const std::string& parent) {
+void Journal::write(const std::string& what, const std::string& name, const std::string& parent) {
   fs::create_directories(file_.parent_path());
-  support::write_file_atomic(file_, fmt::format("snapshot {} {}\n", snapshot, parent.empty() ? "-" : parent),
+  support::write_file_atomic(file_, fmt::format("{} {} {}\n", what, name, parent.empty() ? "-" : parent),
                              0600);
-  snapshot_ = snapshot;
+  snapshot_.clear();
+  token_.clear();
   parent_ = parent;
   arrived_.clear();
+}
+
+void Journal::ask(const std::string& token, const std::string& parent) {
+  write("token", token, parent);
+  token_ = token;
+}
+
+void Journal::begin(const std::string& snapshot, const std::string& parent) {
+  write("snapshot", snapshot, parent);
+  snapshot_ = snapshot;
 }
 
 void Journal::append(const std::string& line) {
@@ -312,6 +321,7 @@ void Journal::add(std::uint32_t number, const std::string& digest) {
 void Journal::remove() {
   fs::remove(file_);
   snapshot_.clear();
+  token_.clear();
 }
 
 std::string start_snapshot(Client& ebs, const Start& start) {

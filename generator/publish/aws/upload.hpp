@@ -28,13 +28,16 @@ Blocks changes(const Blocks& before, const Blocks& after);
 /// The checksum of all that was written, as CompleteSnapshot takes it (LINEAR), in Base64. Pure.
 std::string linear_checksum(const Blocks& written);
 
-/// What was begun, in a file that outlives us: the snapshot, its parent, and the blocks that have arrived.
+/// What was begun, in a file that outlives us: the snapshot, its parent, and the blocks that have arrived;
+/// before EBS has said which snapshot it is, the token that it was asked for with.
 class Journal {
  public:
   explicit Journal(std::filesystem::path file);
   const std::string& snapshot() const { return snapshot_; }  ///< empty: nothing was begun
+  const std::string& token() const { return token_; }        ///< empty: none was asked for, or there it is
   const std::string& parent() const { return parent_; }      ///< empty: none
   const Blocks& arrived() const { return arrived_; }
+  void ask(const std::string& token, const std::string& parent);
   void begin(const std::string& snapshot, const std::string& parent);
   void add(std::uint32_t number, const std::string& digest);  ///< from any thread
   void remove();
@@ -43,7 +46,9 @@ class Journal {
   void append(const std::string& line);
   std::filesystem::path file_;
   std::mutex mutex_;
+  void write(const std::string& what, const std::string& name, const std::string& parent);
   std::string snapshot_;
+  std::string token_;
   std::string parent_;
   Blocks arrived_;
 };
@@ -52,7 +57,7 @@ struct Start {
   std::uint64_t gigabytes = 0;
   std::string parent = {};  ///< empty: none
   std::string key = {};     ///< the ARN of the key that it is encrypted with; empty: as the account says
-  std::string token;        ///< equal for the same upload: a second request makes no second snapshot
+  std::string token = {};   ///< equal for the same upload: a second request makes no second snapshot
   std::string description;
   Tags tags;
 };
