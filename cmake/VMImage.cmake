@@ -54,7 +54,7 @@ endfunction()
 #   [FILES <source> <destination> ...] [OVERLAY <folder>]
 #   [PROVISION <script...>] [PROVISION_NETWORK] [PROVISION_TIMEOUT <seconds>]
 #   [ENVIRONMENT <K=V...>] [USER <name>] [WORKING_DIRECTORY <folder>] [VOLUME <folder> <size> ...] [PORTS <n[/udp]>...] [HEALTH http://:<port>/<path>|tcp://:<port>]
-#   [CPUS <n>] [MEMORY <size>] [DISK <size>] [FORMATS <format...>]
+#   [CPUS <n>] [MEMORY <size>] [DISK <size>] [FORMATS <format...>]   with ami: VMIMAGE_AWS_REGION
 #   [SECURE_BOOT_KEY <pem> SECURE_BOOT_CERTIFICATE <pem>]
 #   [ALLOW_SECRETS <path or variable...>] [EXCLUDE_FROM_ALL])
 function(vm_image name)

@@ -5,7 +5,7 @@
 # What an image may be made from, besides ubuntu:<suite> and file:<path>, and the forms it may take besides qcow2: one list each.
 set_property(GLOBAL PROPERTY _VM_BASES minimal debian:bookworm debian:trixie debian:forky debian:sid
   debian:stable debian:testing debian:unstable)
-set_property(GLOBAL PROPERTY _VM_FORMATS qcow2 qcow2-zstd raw vmdk ova vdi vhd vhdx gce raw.gz)
+set_property(GLOBAL PROPERTY _VM_FORMATS qcow2 qcow2-zstd raw vmdk ova vdi vhd vhdx gce raw.gz ami)
 
 # Words that are no argument of the function:
 #   UNPARSED  what stood before any keyword            MISSING  keywords that nothing follows

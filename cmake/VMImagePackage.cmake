@@ -4,6 +4,7 @@
 
 cmake_policy(PUSH)
 cmake_policy(VERSION 3.25...3.31)
+include("${CMAKE_CURRENT_LIST_DIR}/VMImagePublish.cmake")
 
 # The staged trees that make up the image with these components.
 function(_vm_package_trees out components)
@@ -48,6 +49,12 @@ function(_vm_package_image out description folder stem)
   foreach(suffix IN LISTS vm_suffixes)
     list(APPEND files "${stem}${suffix}")
   endforeach()
+  if(NOT vm_ami_region STREQUAL "")
+    _vm_publish_ami("${folder}" "${stem}")
+    list(APPEND files "${stem}.ami.json")
+  elseif(NOT vm_no_ami STREQUAL "")
+    message(STATUS "Image ${vm_name}${vm_no_ami}")
+  endif()
   set(${out} "${files}" PARENT_SCOPE)
 endfunction()
 

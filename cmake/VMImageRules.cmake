@@ -17,6 +17,7 @@ function(_vm_add_image_rules)
     string(APPEND work "/$<CONFIG>")
   endif()
   _vm_use_stack(unknown_of_stack)
+  _vm_use_ami(ami_region no_ami)
   _vm_image_suffixes(suffixes)
   _vm_image_files(files file_dependencies unknown_files)
   list(APPEND files ${stack_files})
@@ -57,8 +58,20 @@ function(_vm_add_image_rules)
     COMMAND "${program}" build "${work}/recipe.json" -o "${folder}" --stem "${name}" --quiet
     DEPENDS "${work}/inputs.sha256" "${program}" ${program_target} ${lock} "${base_file}"
             ${secure_boot_key} ${secure_boot_certificate}
-    COMMENT "Building image ${name}"
+    COMMENT "Building image ${name}${no_ami}"
     VERBATIM)
+  if(NOT ami_region STREQUAL "")
+    list(GET outputs 0 published)
+    add_custom_command(
+      OUTPUT "${folder}/${name}.ami.json"
+      COMMAND "${CMAKE_COMMAND}" "-DIMAGE=${work}/image.cmake" "-DFOLDER=${folder}" "-DSTEM=${name}"
+              -P "${root}/VMImagePublish.cmake"
+      DEPENDS "${published}" "${work}/image.cmake"
+      COMMENT "Publishing image ${name} in ${ami_region}"
+      USES_TERMINAL
+      VERBATIM)
+    list(APPEND outputs "${folder}/${name}.ami.json")
+  endif()
   set(all ALL)
   if(arg_EXCLUDE_FROM_ALL)
     set(all "")
@@ -86,6 +99,26 @@ function(_vm_add_image_rules)
   set_property(GLOBAL APPEND PROPERTY _VM_IMAGES ${name})
   set_property(GLOBAL APPEND PROPERTY _VM_UNFINISHED_IMAGES ${name})
   _vm_finish_later()
+endfunction()
+
+# FORMATS ami: an AMI is in an account and no file, so that the build makes it only where a region is set on purpose,
+# VMIMAGE_AWS_REGION. Else what it is made of is written, the raw disk, and <out_missing> says why. Takes "ami" out of
+# arg_FORMATS, as vmimage build writes files only.
+function(_vm_use_ami out_region out_missing)
+  set(region "")
+  set(missing "")
+  if(ami IN_LIST arg_FORMATS)
+    list(REMOVE_ITEM arg_FORMATS ami)
+    set(region "${VMIMAGE_AWS_REGION}")
+    if(region STREQUAL "")
+      set(missing " (its raw disk, and no AMI: VMIMAGE_AWS_REGION is not set)")
+      list(APPEND arg_FORMATS raw)
+      list(REMOVE_DUPLICATES arg_FORMATS)
+    endif()
+  endif()
+  set(arg_FORMATS "${arg_FORMATS}" PARENT_SCOPE)
+  set(${out_region} "${region}" PARENT_SCOPE)
+  set(${out_missing} "${missing}" PARENT_SCOPE)
 endfunction()
 
 # What the file of a format ends in (generator/format/format.cpp).
@@ -213,6 +246,10 @@ set(vm_overlay [==[${overlay}]==])
 set(vm_inputs [==[${inputs}]==])
 set(vm_suffixes [==[${suffixes}]==])
 set(vm_program [==[${program}]==])
+set(vm_source [==[${CMAKE_CURRENT_SOURCE_DIR}]==])
+set(vm_ami_region [==[${ami_region}]==])
+set(vm_ami_options [==[${VMIMAGE_AWS_OPTIONS}]==])
+set(vm_no_ami [==[${no_ami}]==])
 ")
   set(location "${location}" PARENT_SCOPE)
 endfunction()

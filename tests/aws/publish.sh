@@ -288,5 +288,22 @@ remove_all
 AWS_SECRET_ACCESS_KEY=wrong run 1 published --to aws
 says err "the credentials are those of the environment"
 run 2 published --to aws --cloud mine
+
+# What a build with FORMATS ami does.
+cp --sparse=always "$file" "$work/service-vm.qcow2"
+cat >"$work/image.cmake" <<CMAKE
+set(vm_program [==[$program]==])
+set(vm_source [==[$work/source]==])
+set(vm_ami_region eu-central-1)
+set(vm_ami_options --keep 2)
+CMAKE
+(
+  unset AWS_REGION
+  cmake -DIMAGE="$work/image.cmake" -DFOLDER="$work" -DSTEM=service-vm -P "$here/../../cmake/VMImagePublish.cmake" 2>"$work/err" ||
+    fail "$(<"$work/err")"
+)
+is "the AMI of the build" "$(jq -r .image.id "$work/service-vm.ami.json")" "$(state '.images | keys[0]')"
+is "its revision" "$(state '.images[].tags | from_entries | .["vmimage:revision"]')" "$(git -C "$work/source" rev-parse HEAD)-dirty"
+remove_all
 run 1 published --to aws --region us-east-1
 say "refused"

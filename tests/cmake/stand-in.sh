@@ -1,11 +1,16 @@
 #!/bin/sh
-# Stands in for vmimage, in seconds' fractions: writes down how it was called (VMIMAGE_STAND_IN_LOG), and makes of
+# Stands in for vmimage, in seconds' fractions: writes down how it was called (VMIMAGE_STAND_IN_LOG), says an identifier
+# when it is to publish (or fails: VMIMAGE_STAND_IN_FAILS), and makes of
 # `build RECIPE -o DIR --stem NAME [--tree DIR]...` files that say what would be in the image.
 set -eu
 
 [ -z "${VMIMAGE_STAND_IN_LOG:-}" ] || echo "$*" >>"$VMIMAGE_STAND_IN_LOG"
 if [ "$1" = boot ]; then
   [ -z "${VMIMAGE_STAND_IN_FAILS:-}" ] || { echo "vmimage: failed to boot '$2'" >&2; exit 1; }
+fi
+if [ "$1" = publish ]; then
+  [ -z "${VMIMAGE_STAND_IN_FAILS:-}" ] || { echo "vmimage: no AWS credentials are set" >&2; exit 2; }
+  echo '{"image": {"id": "ami-1"}}'
 fi
 [ "$1" = build ] || exit 0
 
