@@ -205,7 +205,7 @@ Built build(const Recipe& recipe, const fs::path& folder, const std::string& ste
 
 Built build_image(const Recipe& given, const fs::path& folder, const std::string& stem,
                   const cache::Cache& cache, const Progress& progress, provision::OnFailure on_failure) {
-  const Recipe recipe = stack::with_java(given);
+  const Recipe recipe = stack::with_java(given, cache);
   return cache.mending([&](const cache::Cache& checked) {
     return build(recipe, folder, stem, checked, progress, on_failure);
   });

@@ -131,9 +131,9 @@ recipe::Lock read_lock(const fs::path& file) {
 }
 
 std::vector<std::string> needed_packages(const cache::Cache& cache, const Recipe& given) {
-  const Recipe recipe = stack::with_java(given);
-  if (recipe.base == "minimal")
+  if (given.base == "minimal")
     return {};
+  const Recipe recipe = stack::with_java(given, cache);
   std::set<std::string> needed = named_packages(recipe);
   for (const auto& [library, owner] : known_owners(cache, rootfs::host_libraries(rootfs::collect(recipe))))
     needed.insert(owner);

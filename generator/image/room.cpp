@@ -49,8 +49,11 @@ std::uint64_t enlarged(std::uint64_t disk, std::uint64_t lacking) {
 std::uint64_t disk_size(const recipe::Recipe& recipe, const base::Base& base,
                         const std::vector<base::PackageFile>& package_files, const rootfs::Tree& tree) {
   const std::uint64_t size = recipe.disk.value_or(base.default_disk);
-  if (!base.brought)
-    return size;
+  if (!base.brought) {
+    const std::uint64_t service = room_for(tree);
+    const std::uint64_t room = base.default_disk / 2;  // the rest is for kernel, base and breath
+    return recipe.disk || service <= room ? size : enlarged(size, service - room);
+  }
   const base::Brought& disk = *base.brought;
   const std::uint64_t needed = room_for(tree) + room_for(package_files);
   std::uint64_t room = disk.free;

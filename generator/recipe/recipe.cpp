@@ -84,8 +84,6 @@ void check_base(Fields& fields, const Recipe& recipe) {
                 "install them there, or leave them out");
   if (!recipe.volumes.empty() && recipe.base == "minimal")
     fields.fail("volumes", "the base 'minimal' cannot make file systems", "use a debian base");
-  if (recipe.jar && recipe.base == "minimal")
-    fields.fail("jar", "the base 'minimal' has no Java", "use a debian base");
   if (file && recipe.lock)
     fields.fail("lock", "a base that is a file is pinned by its content", "leave the lock out");
   if (file && recipe.secure_boot)
@@ -299,7 +297,7 @@ Recipe parse_recipe(const std::string& text, const std::string& where, const fs:
   recipe.ports = read_ports(fields);
   recipe.health = read_health(fields, recipe.ports);
   recipe.size.cpus = static_cast<int>(fields.integer("cpus", 1, 1024, 1));
-  recipe.size.memory = recipe.base == "minimal" ? 128ull << 20 : recipe.jar ? 512ull << 20 : 256ull << 20;
+  recipe.size.memory = recipe.jar ? 512ull << 20 : recipe.base == "minimal" ? 128ull << 20 : 256ull << 20;
   if (fields.has("memory"))
     recipe.size.memory = read_size(fields, "memory");
   if (recipe.size.memory < (64ull << 20))

@@ -33,13 +33,19 @@ std::string head_of(const fs::path& file, std::size_t size) {
   return bytes;
 }
 
+/// Java's launcher has loaded this by its path when those that need it, and would not find it, are loaded.
+constexpr const char* kJavaMachine = "libjvm.so";
+
 /// Folders of the tree that hold shared libraries: the loader must prefer them to the host's.
 std::string tree_library_folders(const Tree& tree) {
   std::set<std::string> folders;
-  for (const auto& [path, node] : tree)
-    if (!node.source.empty() && fs::path(path).filename().string().find(".so") != std::string::npos &&
-        kDefaultFolders.contains(fs::path(path).parent_path().string()))
+  for (const auto& [path, node] : tree) {
+    const std::string name = fs::path(path).filename();
+    if (!node.source.empty() &&
+        (name == kJavaMachine || (name.find(".so") != std::string::npos &&
+                                  kDefaultFolders.contains(fs::path(path).parent_path().string()))))
       folders.insert(node.source.parent_path().string());
+  }
   return fmt::format("{}", fmt::join(folders, ":"));
 }
 

@@ -122,6 +122,7 @@ JarContent read_jar(const fs::path& file) {
     return text;
   };
   JarContent content{.main_class = value("start-class"),
+                     .nested = !value("start-class").empty(),
                      .class_path = class_path_of(file, value("class-path"))};
   if (value("main-class").empty())
     throw invalid(

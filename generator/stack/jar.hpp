@@ -20,6 +20,7 @@ int java_release_of(std::string_view class_file);
 struct JarContent {
   std::string main_class;  ///< what the JAR starts with; for Spring Boot the application's
   int release = 0;         ///< that this class needs
+  bool nested = false;     ///< it has further JARs inside, as Spring Boot's do
   std::vector<std::filesystem::path>
       class_path;  ///< files that it loads from beside it; relative to its folder
 };

@@ -7,6 +7,7 @@
 #include <regex>
 
 #include "stack/jar.hpp"
+#include "stack/java_link.hpp"
 #include "support/error.hpp"
 
 namespace vmimage::stack {
@@ -32,6 +33,20 @@ void require_release(const Recipe& recipe, const JarContent& jar, const JavaRunt
           "Java {}",
           recipe.jar->file.string(), jar.main_class, jar.release, recipe.base, runtime.release),
       fmt::format("compile it with --release {}, or take a base with Java {}", runtime.release, jar.release));
+}
+
+/// Puts a Java runtime into the recipe; returns the program that starts it.
+std::string add_runtime(Recipe& recipe, const JarContent& jar, const cache::Cache& cache) {
+  if (recipe.base == "minimal") {
+    recipe.trees.push_back(linked_runtime(cache, *recipe.jar, jar));
+    return kLinkedJava;
+  }
+  const JavaRuntime runtime = java_runtime(recipe.base, recipe.packages);
+  require_release(recipe, jar, runtime);
+  if (!runtime.package.empty() &&
+      std::find(recipe.packages.begin(), recipe.packages.end(), runtime.package) == recipe.packages.end())
+    recipe.packages.push_back(runtime.package);
+  return "/usr/bin/java";
 }
 
 }  // namespace
@@ -61,15 +76,11 @@ int heap_percentage(std::uint64_t memory) {
   return static_cast<int>(std::max(percent, kSmallestHeap));
 }
 
-Recipe with_java(Recipe recipe) {
+Recipe with_java(Recipe recipe, const cache::Cache& cache) {
   if (!recipe.jar)
     return recipe;
   const JarContent jar = read_jar(recipe.jar->file);
-  const JavaRuntime runtime = java_runtime(recipe.base, recipe.packages);
-  require_release(recipe, jar, runtime);
-  if (!runtime.package.empty() &&
-      std::find(recipe.packages.begin(), recipe.packages.end(), runtime.package) == recipe.packages.end())
-    recipe.packages.push_back(runtime.package);
+  const std::string program = add_runtime(recipe, jar, cache);
 
   const fs::path folder = "/usr/share/" + recipe.service;
   const fs::path source = recipe.jar->file.parent_path();
@@ -80,7 +91,7 @@ Recipe with_java(Recipe recipe) {
 
   // By both names: Java takes the second for machines with less than some 250 MiB.
   const int percent = heap_percentage(recipe.size.memory);
-  recipe.command = {"/usr/bin/java", fmt::format("-XX:MaxRAMPercentage={}", percent),
+  recipe.command = {program, fmt::format("-XX:MaxRAMPercentage={}", percent),
                     fmt::format("-XX:MinRAMPercentage={}", percent),
                     "-XX:+ExitOnOutOfMemoryError"};  // so that it is started again
   recipe.command.insert(recipe.command.end(), recipe.jar->options.begin(), recipe.jar->options.end());

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "cache/cache.hpp"
 #include "recipe/recipe.hpp"
 
 namespace vmimage::stack {
@@ -22,8 +23,8 @@ JavaRuntime java_runtime(const std::string& base, const std::vector<std::string>
 /// itself need is left. Pure.
 int heap_percentage(std::uint64_t memory);
 
-/// The recipe with the JAR, if it has one, put into packages, files and command. Throws Error{Usage} for a
-/// JAR that would not start.
-recipe::Recipe with_java(recipe::Recipe recipe);
+/// The recipe with the JAR, if it has one, put into packages (on `minimal`: into a tree of the cache), files
+/// and command. Throws Error{Usage} for a JAR that would not start.
+recipe::Recipe with_java(recipe::Recipe recipe, const cache::Cache& cache);
 
 }  // namespace vmimage::stack

@@ -15,6 +15,16 @@ boots
 heap=$(grep -o '"heap": [0-9]*' "$work/ctest.log" | head -1)
 if [ "${heap#*: }" -le 300 ] || [ "${heap#*: }" -ge 364 ]; then fail "the heap is $heap"; fi
 
+# On the small base, with a runtime that this machine's JDK makes of the modules that the JAR needs.
+sed -i 's/ JAR restaurants / BASE minimal&/' "$project/CMakeLists.txt"
+rebuild
+jq -e '.base == "minimal" and .command[0] == "/usr/lib/java/bin/java" and (.packages | map(.name | test("jre")) | any | not)
+  and (.files | map(.path) | index("/usr/lib/java/lib/modules") and
+    (map(test("checksums|libawt_xawt")) | any | not))' "$manifest" >"$work/jq.log"
+size=$(stat --format=%s "$build/restaurants-vm.qcow2")
+[ "$size" -lt $((128 << 20)) ] || fail "the image has $size bytes"
+boots
+
 # By hand.
 recipe() {  # <jar> [<more>]
   printf '{"version": 1, "name": "bad", "jar": "%s"%s}\n' "$1" "${2:-}" >"$work/bad.json"
@@ -40,6 +50,12 @@ printf '\0\101' | dd of=classes/Restaurants.class bs=1 seek=6 conv=notrunc 2>"$w
 jar --update --file newer.jar -C classes .
 recipe newer.jar
 refused_jar "'Restaurants' is compiled for Java 21, and the base debian:bookworm has Java 17" '--release 17'
+recipe newer.jar ', "base": "minimal"'
+refused_jar "is compiled for Java 21, and '[^']*/jlink', which makes the runtime, is of Java 17" 'a JDK of Java 21'
+recipe lib-only.jar ', "base": "minimal", "java_options": ["--add-modules", "no.such.module"]'
+cp "$build/restaurants.jar" lib-only.jar
+run 1 build "$work/bad.json" -o "$work/images"
+says err 'no.such.module'
 echo 'no archive' >text.jar
 recipe text.jar
 refused_jar 'text.jar.*it is no JAR' 'name the JAR'

@@ -5,6 +5,8 @@
 
 #include "stack/jar.hpp"
 #include "stack/java.hpp"
+#include "stack/java_link.hpp"
+#include "support/file.hpp"
 
 namespace vmimage::stack {
 namespace {
@@ -51,6 +53,20 @@ TEST(JavaRuntime, IsTheSuitesUnlessAPackageIsOne) {
   EXPECT_EQ("", java_runtime("file:/srv/base.qcow2", {}).package);
 }
 
+TEST(JavaModules, AreThoseOfTheClassesAndOfTheOptions) {
+  EXPECT_EQ((std::vector<std::string>{"java.base", "java.sql", "jdk.crypto.ec", "jdk.jfr", "jdk.zipfs"}),
+            java_modules("java.base,java.sql\n", {"-Xmx64m", "--add-modules", "jdk.jfr,java.sql", "-Da=b",
+                                                  "--add-modules=jdk.zipfs"}));
+  EXPECT_EQ((std::vector<std::string>{"jdk.crypto.ec"}), java_modules("", {"--add-modules"}));
+}
+
+TEST(Jdk, SaysItsRelease) {
+  EXPECT_EQ(17, jdk_release("IMPLEMENTOR=\"Debian\"\nJAVA_VERSION=\"17.0.15\"\n"));
+  EXPECT_EQ(25, jdk_release("JAVA_VERSION=\"25\""));
+  EXPECT_EQ(0, jdk_release("JAVA_VERSION="));
+  EXPECT_EQ(0, jdk_release(""));
+}
+
 TEST(Heap, LeavesRoomForTheGuest) {
   const auto rest = [](std::uint64_t megabytes) {
     return megabytes - megabytes * static_cast<std::uint64_t>(heap_percentage(megabytes << 20)) / 100;
@@ -66,8 +82,10 @@ TEST(Heap, LeavesRoomForTheGuest) {
 TEST(WithJava, LeavesOtherRecipesAlone) {
   recipe::Recipe recipe;
   recipe.command = {"/usr/bin/orders"};
-  EXPECT_EQ(recipe.command, with_java(recipe).command);
-  EXPECT_TRUE(with_java(recipe).packages.empty());
+  const support::TempDir folder;
+  const cache::Cache cache(folder.path());
+  EXPECT_EQ(recipe.command, with_java(recipe, cache).command);
+  EXPECT_TRUE(with_java(recipe, cache).packages.empty());
 }
 
 }  // namespace
