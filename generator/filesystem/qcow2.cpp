@@ -50,10 +50,8 @@ support::Error foreign(const std::filesystem::path& path, const std::string& why
 
 }  // namespace
 
-Qcow2Image::Qcow2Image(const std::filesystem::path& path)
-    : path_(path),
-      file_(path, DeviceAccess::Write),
-      end_((file_.size() + kCluster - 1) / kCluster * kCluster) {
+Qcow2Image::Qcow2Image(const std::filesystem::path& path, DeviceAccess access)
+    : path_(path), file_(path, access), end_((file_.size() + kCluster - 1) / kCluster * kCluster) {
   read_header();
 }
 
@@ -232,6 +230,28 @@ void Qcow2Image::zero(std::uint64_t offset, std::uint64_t size) {
     if (const std::uint64_t place = place_of(cluster))
       file_.zero(place + within, part);
   });
+}
+
+std::vector<Extent> Qcow2Image::data() {
+  std::vector<Extent> list;
+  const std::uint64_t clusters = (size_ + kCluster - 1) / kCluster, whole = file_.size();
+  for (std::uint64_t cluster = 0; cluster < clusters; ++cluster) {
+    if (cluster % kPointers == 0 && !mapping(cluster)) {
+      cluster += kPointers - 1;
+      continue;
+    }
+    const std::uint64_t place = place_of(cluster), offset = cluster * kCluster;
+    if (place == 0)
+      continue;
+    const std::uint64_t length = std::min(kCluster, size_ - offset);
+    if (place + length > whole)
+      throw foreign(path_, "it is cut off");
+    if (!list.empty() && list.back().offset + list.back().size == offset)
+      list.back().size += length;
+    else
+      list.push_back({offset, length});
+  }
+  return list;
 }
 
 void Qcow2Image::flush() {

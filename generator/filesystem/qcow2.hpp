@@ -1,5 +1,6 @@
 #pragma once
-// qcow2, written in place without a server process: what a changed service costs is counted in milliseconds.
+// qcow2, read and written in place without a server process: what a changed service costs is counted in
+// milliseconds.
 
 #include <cstdint>
 #include <filesystem>
@@ -17,12 +18,15 @@ namespace vmimage::filesystem {
 class Qcow2Image : public BlockDevice {
  public:
   /// Throws Error{Failure} when the file is no such image.
-  explicit Qcow2Image(const std::filesystem::path& path);
+  explicit Qcow2Image(const std::filesystem::path& path, DeviceAccess access = DeviceAccess::Write);
   std::uint64_t size() const override { return size_; }
   void read(std::uint64_t offset, void* data, std::size_t size) override;
   void write(std::uint64_t offset, const void* data, std::size_t size) override;
   void zero(std::uint64_t offset, std::uint64_t size) override;
   void flush() override;
+  /// Throws Error{Failure} also for what only QEMU can read in it (compressed data): afterwards all can be
+  /// read.
+  std::vector<Extent> data() override;
 
  private:
   /// A table of the file that fits into clusters, as numbers of this machine.

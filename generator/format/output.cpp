@@ -15,10 +15,6 @@ using filesystem::BlockDevice;
 
 namespace {
 
-bool is_zero(std::string_view bytes) {
-  return bytes[0] == '\0' && bytes.substr(1) == bytes.substr(0, bytes.size() - 1);
-}
-
 /// The data of a disk, rounded to whole blocks and to its end, neighbours joined.
 std::vector<filesystem::Extent> aligned_data(BlockDevice& disk, std::uint64_t block) {
   std::vector<filesystem::Extent> runs;
@@ -51,6 +47,10 @@ std::string uuid(const std::string& seed, const std::string& purpose) {
 }
 
 }  // namespace
+
+bool is_zero(std::string_view bytes) {
+  return bytes[0] == '\0' && bytes.substr(1) == bytes.substr(0, bytes.size() - 1);
+}
 
 Output::Output(const std::filesystem::path& file)
     : path_(emptied(file)), file_(path_, filesystem::DeviceAccess::Write) {}

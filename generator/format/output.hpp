@@ -28,6 +28,8 @@ class Output {
   std::uint64_t position_ = 0;
 };
 
+bool is_zero(std::string_view bytes);  ///< of at least one
+
 struct Block {
   std::uint64_t offset = 0;
   std::string_view bytes;  ///< of full length; behind the disk's end are zeroes

@@ -9,6 +9,7 @@ time_of() {
   samples+=($((end - start)))
 }
 
+row() { printf '| %-58s | %-10s | %-44s |\n' "$1" "$2" "$3"; }
 median() { printf '%s\n' "$@" | sort -n | sed -n "$((($# + 1) / 2))p"; }
 seconds() { awk -v us="$1" 'BEGIN { printf (us < 10000000 ? "%.3f s" : "%.1f s"), us / 1000000 }'; }
 ratio() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.1f", a / b }'; }

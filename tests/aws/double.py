@@ -3,7 +3,7 @@
 
 Every request is checked against botocore's models (wire.py) and its signature against botocore's signer; what the
 models do not say (states, checksums, counts) is checked here. The address is in <folder>/url once it listens. Besides:
-  POST /_control  {"faults": [...], "keys": {...}, "page": N}   what shall go wrong from now on (see Faults)
+  POST /_control  {"faults": [...], "keys": {...}, "delay": seconds}   what shall go wrong from now on (see Faults)
   GET  /_state    snapshots with the digests of their blocks, images, how often each operation came
 """
 import base64
@@ -68,6 +68,7 @@ class World:
         self.faults = Faults([])
         self.keys = {"AKIDTEST": {"secret": "secret/of+test"}}
         self.page = 2
+        self.delay = 0  # of each answer
         self.calls = {}
         self.number = 0
         self.data = {hashlib.sha256(bytes(BLOCK)).hexdigest(): bytes(BLOCK)}  # of blocks, by their digests
@@ -78,6 +79,7 @@ class World:
             if "faults" in wanted:
                 self.faults = Faults(wanted["faults"])
             self.keys.update(wanted.get("keys", {}))
+            self.delay = wanted.get("delay", self.delay)
             self.clouds[wanted.get("region", REGIONS[0])].control(wanted)
 
     def state(self):
@@ -453,6 +455,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         with self.world.lock:
             self.world.calls[operation.name] = self.world.calls.get(operation.name, 0) + 1
             fate = self.world.faults.of(operation.name)
+        time.sleep(self.world.delay)
         if fate == "slow":
             time.sleep(0.2)
         if fate == "hold":

@@ -2,7 +2,7 @@
 # Sourced by the tests of this folder: <test>.sh <vmimage> …. Each has a double of AWS of its own, which ends with it, and
 # a folder, which is kept when it fails.
 set -euo pipefail
-here=$(dirname "$(realpath "$0")")
+here=$(dirname "$(realpath "${BASH_SOURCE[0]}")")
 program=$1
 work=$(mktemp -d "${TMPDIR:-/tmp}/aws-test.XXXXXX")
 begun=$SECONDS

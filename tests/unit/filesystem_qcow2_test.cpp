@@ -60,6 +60,21 @@ class Qcow2Test : public testing::Test {
   std::mt19937 random_{20261124};
 };
 
+TEST_F(Qcow2Test, TellsWhereItsDataIsAsQemuDoes) {
+  make(300 * kMiB + 512);
+  const auto found = Qcow2Image(qcow2(), DeviceAccess::Read).data();
+  const auto expected = NbdImage(qcow2(), "qcow2", DeviceAccess::Read).data();
+  ASSERT_EQ(found.size(), expected.size());
+  ASSERT_GT(found.size(), 10u);
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    EXPECT_EQ(found[i].offset, expected[i].offset);
+    EXPECT_EQ(found[i].size, expected[i].size);
+  }
+  fs::remove(qcow2());  // which qemu-nbd may still be closing
+  run_checked({.argv = {"qemu-img", "convert", "-c", "-O", "qcow2", raw(), qcow2()}});
+  EXPECT_THROW(Qcow2Image(qcow2(), DeviceAccess::Read).data(), support::Error);
+}
+
 TEST_F(Qcow2Test, WritesWhatARawDiskWouldHold) {
   make(1100 * kMiB + 512);  // three level 2 tables; not a whole number of clusters
   {

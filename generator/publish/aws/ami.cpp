@@ -8,7 +8,6 @@
 #include <set>
 
 #include "cache/cache.hpp"
-#include "format/open.hpp"
 #include "publish/aws/copies.hpp"
 #include "publish/aws/place.hpp"
 #include "publish/aws/upload.hpp"
@@ -319,7 +318,7 @@ class Ami : public Registry {
         return {id, *known};
     if (parents.empty())
       return {};
-    const auto ours = digests_of(*format::open_image(upload.file), report);
+    const auto ours = digests_of(*open_disk(upload.file), report);
     const auto learned = learn_blocks(ebs_, parents.front(), ours, report);
     if (!learned)
       return {};
@@ -370,7 +369,7 @@ class Ami : public Registry {
     report(journal.parent().empty() ? "uploading to " + id
                                     : "uploading to " + id + " what " + journal.parent() + " has not");
     try {
-      const auto disk = format::open_image(upload.file);
+      const auto disk = open_disk(upload.file);
       const Sent sent = send_blocks(ebs_, *disk, parent, journal, report);
       complete(client, id, sent.written);
       report("waiting for " + id);

@@ -9,11 +9,15 @@
 #include <deque>
 #include <exception>
 #include <fstream>
+#include <functional>
 #include <future>
+#include <set>
 #include <sstream>
 #include <thread>
 #include <vector>
 
+#include "filesystem/qcow2.hpp"
+#include "format/open.hpp"
 #include "format/output.hpp"
 #include "support/digest.hpp"
 #include "support/file.hpp"
@@ -234,6 +238,60 @@ bool has(const Blocks& blocks, std::uint32_t number, const std::string& digest) 
   return found != blocks.end() && found->second == digest;
 }
 
+constexpr std::size_t kPage = 4096;
+
+/// The blocks of a disk that have data.
+std::vector<std::uint32_t> numbers_of(filesystem::BlockDevice& disk) {
+  std::set<std::uint32_t> numbers;
+  for (const auto& run : disk.data())
+    for (std::uint64_t number = run.offset / kBlock; number * kBlock < run.offset + run.size; ++number)
+      numbers.insert(static_cast<std::uint32_t>(number));
+  return {numbers.begin(), numbers.end()};
+}
+
+/// `found` gets, from any thread, each block that is not all zeroes. A thread has one block at a time, in a
+/// place that stays in its processor's cache: read in larger pieces, memory took longer than the digests.
+Blocks scan(filesystem::BlockDevice& disk, const support::Report& report,
+            const std::function<void(std::uint32_t, const std::string&, std::string_view)>& found) {
+  const auto numbers = numbers_of(disk);
+  const std::uint64_t end = disk.size();
+  Blocks blocks;
+  std::mutex mutex;
+  std::size_t done = 0;
+  std::atomic<std::size_t> next{0};
+  const auto one = [&](std::uint32_t number, char* buffer) {
+    support::check_interrupt();
+    const std::uint64_t offset = number * std::uint64_t{kBlock},
+                        there = std::min<std::uint64_t>(kBlock, end - offset);
+    disk.read(offset, buffer, there);
+    std::fill(buffer + there, buffer + kBlock, '\0');
+    const std::string_view bytes(buffer, kBlock);
+    const bool zero = format::is_zero(bytes);
+    const std::string digest = zero ? "" : sha256_bytes(bytes);
+    if (!zero)
+      found(number, digest, bytes);
+    const std::lock_guard guard(mutex);
+    if (!zero)
+      blocks[number] = digest;
+    report.bytes(++done * kBlock, numbers.size() * kBlock);
+  };
+  format::in_parallel(std::max(1u, std::thread::hardware_concurrency()), [&](std::size_t) {
+    // At the beginning of a page: elsewhere the kernel copies at a quarter of the speed.
+    const std::unique_ptr<char, decltype(&std::free)> buffer(
+        static_cast<char*>(std::aligned_alloc(kPage, kBlock)), std::free);
+    if (!buffer)
+      throw std::bad_alloc();
+    try {
+      for (std::size_t i = next++; i < numbers.size(); i = next++)
+        one(numbers[i], buffer.get());
+    } catch (...) {
+      next = numbers.size();
+      throw;
+    }
+  });
+  return blocks;
+}
+
 }  // namespace
 
 std::string block_line(std::uint32_t number, const std::string& digest) {
@@ -349,16 +407,18 @@ std::string start_snapshot(Client& ebs, const Start& start) {
   return id;
 }
 
+std::unique_ptr<filesystem::BlockDevice> open_disk(const fs::path& image) {
+  try {
+    auto disk = std::make_unique<filesystem::Qcow2Image>(image, filesystem::DeviceAccess::Read);
+    disk->data();
+    return disk;
+  } catch (const support::Error&) {
+    return format::open_image(image);
+  }
+}
+
 Blocks digests_of(filesystem::BlockDevice& disk, const support::Report& report) {
-  Blocks all;
-  const auto meter = [&](std::uint64_t done, std::uint64_t total) { report.bytes(done, total); };
-  format::each_batch(disk, kBlock, meter, [&](const std::vector<format::Block>& blocks) {
-    std::vector<std::string> digests(blocks.size());
-    format::in_parallel(blocks.size(), [&](std::size_t i) { digests[i] = sha256_bytes(blocks[i].bytes); });
-    for (std::size_t i = 0; i < blocks.size(); ++i)
-      all[static_cast<std::uint32_t>(blocks[i].offset / kBlock)] = digests[i];
-  });
-  return all;
+  return scan(disk, report, [](std::uint32_t, const std::string&, std::string_view) {});
 }
 
 // A block that is read costs half of one that is written, and comes the way that is not paid for and mostly
@@ -402,25 +462,21 @@ Sent send_blocks(Endpoint& ebs, filesystem::BlockDevice& disk, const Blocks& par
                  const support::Report& report) {
   Sent sent;
   Senders senders(ebs, journal);
-  const auto send = [&](std::uint32_t number, const std::string& digest, auto bytes) {
-    if (!has(journal.arrived(), number, digest))
-      senders.put({number, digest, std::string(bytes())});
+  const Blocks arrived = journal.arrived();
+  const auto send = [&](std::uint32_t number, const std::string& digest, std::string_view bytes) {
+    if (!has(arrived, number, digest))
+      senders.put({number, digest, std::string(bytes)});
   };
-  const auto meter = [&](std::uint64_t done, std::uint64_t total) { report.bytes(done, total); };
-  format::each_batch(disk, kBlock, meter, [&](const std::vector<format::Block>& blocks) {
-    std::vector<std::string> digests(blocks.size());
-    format::in_parallel(blocks.size(), [&](std::size_t i) { digests[i] = sha256_bytes(blocks[i].bytes); });
-    for (std::size_t i = 0; i < blocks.size(); ++i) {
-      const auto number = static_cast<std::uint32_t>(blocks[i].offset / kBlock);
-      sent.blocks[number] = digests[i];
-      if (!has(parent, number, digests[i]))
-        send(number, digests[i], [&] { return blocks[i].bytes; });
-    }
-  });
+  sent.blocks =
+      scan(disk, report, [&](std::uint32_t number, const std::string& digest, std::string_view bytes) {
+        if (!has(parent, number, digest))
+          send(number, digest, bytes);
+      });
   sent.written = changes(parent, sent.blocks);
+  const std::string zeroes(kBlock, '\0');
   for (const auto& [number, digest] : sent.written)
     if (!sent.blocks.contains(number))
-      send(number, digest, [] { return std::string(kBlock, '\0'); });
+      send(number, digest, zeroes);
   senders.finish();
   return sent;
 }

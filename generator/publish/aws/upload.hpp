@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -63,6 +64,8 @@ struct Start {
 };
 std::string start_snapshot(Client& ebs, const Start& start);  ///< its identifier
 
+/// What is in an image. One that vmimage has written is read without QEMU, for half of the processor's time.
+std::unique_ptr<filesystem::BlockDevice> open_disk(const std::filesystem::path& image);
 /// The digests of all blocks of a disk.
 Blocks digests_of(filesystem::BlockDevice& disk, const support::Report& report);
 /// What a snapshot has, as far as `ours` needs that to be known, read from EBS; nothing when it is cheaper to
