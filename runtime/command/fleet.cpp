@@ -58,6 +58,11 @@ const fleet::InstanceStatus* culprit(const fleet::Status& status) {
                                       : fmt::format("the log of {} ends with:\n{}\n", one->id, words));
 }
 
+// Between two questions how far it is. What is resumed is there in less than a second.
+constexpr std::chrono::milliseconds kSoon{20};
+constexpr std::chrono::milliseconds kLater{50};
+constexpr std::chrono::seconds kShortly{2};
+
 /// Before this, an instance that does not answer yet is only booting.
 constexpr std::chrono::seconds kUsualBoot{30};
 
@@ -182,7 +187,7 @@ fleet::Status wait_until_settled(Fleet& fleet, const std::optional<std::chrono::
       give_up(fleet, status, fmt::format("after {} attempts", status.quick_failures));
     if (timeout && Clock::now() >= start + *timeout)
       give_up(fleet, status, fmt::format("after {} s", timeout->count()));
-    pause(std::chrono::milliseconds(50));
+    pause(Clock::now() - start < kShortly ? kSoon : kLater);
   }
 }
 

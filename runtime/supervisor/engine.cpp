@@ -142,7 +142,9 @@ void Engine::tick() {
   const auto actions = fleet::plan(wanted, seen, rules());
   at_rest_ = actions.empty() && fleet::settled(wanted, seen.instances);
   for (const auto& action : actions)
-    act(action);
+    if (action.kind != ActionKind::Start)
+      act(action);
+  start_instances(actions);
   route();
   save();
 }
@@ -204,11 +206,6 @@ void Engine::enter(Record& record, State state, const std::string& text) {
 }
 
 void Engine::act(const fleet::Action& action) {
-  if (action.kind == ActionKind::Start) {
-    if (const auto* wanted = deployment_of(action.id))
-      start_instance(*wanted, action.volumes);
-    return;
-  }
   if (action.kind == ActionKind::Forget) {
     forget(action.id);
     return;
@@ -240,7 +237,24 @@ int Engine::free_slot() const {
   return 0;
 }
 
-void Engine::start_instance(const Deployment& wanted, int volumes) {
+/// Noted once for all of them: the disk is waited for each time.
+void Engine::start_instances(const std::vector<fleet::Action>& actions) {
+  const auto before = static_cast<std::ptrdiff_t>(state_.instances.size());
+  for (const auto& action : actions)
+    if (const auto* wanted = action.kind == ActionKind::Start ? deployment_of(action.id) : nullptr)
+      add_instance(*wanted, action.volumes);
+  const auto first = state_.instances.begin() + before;
+  if (first == state_.instances.end())
+    return;
+  if (!save()) {  // what runs and is not noted would not be found again
+    state_.instances.erase(first, state_.instances.end());
+    return;
+  }
+  for (auto record = first; record != state_.instances.end(); ++record)
+    outside_.machines.start(launch_of(*record));
+}
+
+void Engine::add_instance(const Deployment& wanted, int volumes) {
   const int slot = free_slot();
   if (slot == 0)
     return;  // others have to go first
@@ -265,11 +279,6 @@ void Engine::start_instance(const Deployment& wanted, int volumes) {
   record.started_at = outside_.wall();
   state_.instances.push_back(record);
   enter(state_.instances.back(), State::Starting, "");
-  if (!save()) {  // what runs and is not noted would not be found again
-    state_.instances.pop_back();
-    return;
-  }
-  outside_.machines.start(launch_of(record));
 }
 
 std::string Engine::reason_to_end(const Record& record) const {

@@ -78,7 +78,8 @@ class Engine {
   std::string last_words() const;
   void enter(Record& record, fleet::State state, const std::string& text);
   void act(const fleet::Action& action);
-  void start_instance(const Deployment& wanted, int volumes);
+  void start_instances(const std::vector<fleet::Action>& actions);
+  void add_instance(const Deployment& wanted, int volumes);
   void count_failure(const std::string& generation, std::optional<fleet::Milliseconds> healthy_since);
   void forget(const std::string& id);
   void remember(const Record& record);
