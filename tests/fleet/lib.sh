@@ -15,7 +15,7 @@ export XDG_STATE_HOME=$work/state XDG_RUNTIME_DIR=$work/run
 mkdir "$XDG_RUNTIME_DIR"
 limit=150 # seconds until a fleet has to be healthy; generous, for busy machines
 
-say() { printf -- '-- %s\n' "$*"; }
+say() { printf -- '-- %4d s: %s\n' "$SECONDS" "$*"; } # what comes, and when
 
 fail() {
   echo "FAILED: $*" >&2
