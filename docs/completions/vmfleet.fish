@@ -41,6 +41,7 @@ complete -c vmfleet -n '__fish_seen_subcommand_from up' -l cpus -x -d 'Processor
 complete -c vmfleet -n '__fish_seen_subcommand_from up' -l memory -x -d 'Memory'
 complete -c vmfleet -n '__fish_seen_subcommand_from up' -l cold -d 'Every instance boots'
 complete -c vmfleet -n '__fish_seen_subcommand_from up' -l warm -d 'Instances are resumed from a snapshot'
+complete -c vmfleet -n '__fish_seen_subcommand_from up' -l warm-pool -x -d 'Instances that stand by'
 complete -c vmfleet -n '__fish_seen_subcommand_from up' -l overcommit -d 'Even without the memory for it'
 complete -c vmfleet -n '__fish_seen_subcommand_from up' -l host-loopback -d 'Let instances reach services of this machine'
 complete -c vmfleet -n '__fish_seen_subcommand_from up' -l ipv6 -d 'The address on ::1, too'

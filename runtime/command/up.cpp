@@ -36,6 +36,7 @@ struct Options {
   std::optional<int> cpus;
   std::string memory;
   std::optional<bool> warm;
+  std::optional<int> warm_pool;
   bool overcommit = false;
   bool host_loopback = false;
   bool ipv6 = false;
@@ -83,6 +84,7 @@ void overlay(fleet::Spec& spec, const Options& options) {
   spec.network.host_loopback |= options.host_loopback;
   spec.network.ipv6 |= options.ipv6;
   spec.warm = options.warm.value_or(spec.warm);
+  spec.warm_pool = options.warm_pool.value_or(spec.warm_pool);
   spec.overcommit |= options.overcommit;
   if (!options.driver.empty())
     spec.driver = options.driver;
@@ -222,6 +224,12 @@ void add_up(CLI::App& app) {
   command->add_flag_callback(
       "--warm", [options] { options->warm = true; },
       "Instances are resumed from such a snapshot (the default)");
+  command
+      ->add_option(
+          "--warm-pool", options->warm_pool,
+          "Instances that stand by, resumed and stopped, for those that are wanted next (default: 0)")
+      ->type_name("N")
+      ->check(CLI::Range(0, fleet::kMaximumCount));
   command->add_flag("--overcommit", options->overcommit,
                     "Even if the instances together ask for more memory than this machine has");
   command->add_flag("--host-loopback", options->host_loopback,

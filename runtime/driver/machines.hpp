@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "recipe/manifest.hpp"
 
@@ -39,7 +40,7 @@ struct Running {
   pid_t pid = 0;
   std::uint64_t start_time = 0;                  ///< tells a process from a later one with the same pid
   std::map<std::uint16_t, std::uint16_t> ports;  ///< guest's TCP port → port on 127.0.0.1
-  std::string start = {};                        ///< "warm", or "cold: <why>"; empty: not known
+  std::string start = {};                        ///< "warm…", or "cold: <why>"; empty: not known
   bool operator==(const Running&) const = default;
 };
 
@@ -78,6 +79,10 @@ class Machines {
   virtual void kill(const std::string& id) = 0;
   /// Removes what an instance that is gone has left, but for its log.
   virtual void discard(const std::string& id) = 0;
+  /// Those that would be started next, and no others, are made ready where the driver can. Told at every
+  /// look while nothing changes.
+  virtual void prepare(const std::vector<Launch>&) {}
+  virtual int prepared() { return 0; }  ///< how many are ready
 };
 
 }  // namespace vmfleet::driver

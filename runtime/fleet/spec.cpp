@@ -86,6 +86,7 @@ void read_fleet(Fields& fields, const fs::path& folder, Spec& spec) {
   if (fields.has("network"))
     spec.network = read_network(fields.object("network"));
   spec.warm = read_start(fields);
+  spec.warm_pool = static_cast<int>(fields.integer("warm_pool", 0, kMaximumCount, 0));
   spec.overcommit = fields.boolean("overcommit", false);
   spec.driver = fields.string("driver", spec.driver);
   if (fields.has("health"))
@@ -127,6 +128,7 @@ std::string to_json(const Spec& spec) {
                 {"count", spec.count},
                 {"environment", spec.environment},
                 {"start", spec.warm ? "warm" : "cold"},
+                {"warm_pool", spec.warm_pool},
                 {"overcommit", spec.overcommit},
                 {"network", {{"host_loopback", spec.network.host_loopback}, {"ipv6", spec.network.ipv6}}},
                 {"driver", spec.driver},

@@ -38,6 +38,7 @@ struct Spec {
   std::optional<std::uint64_t> memory = {};                   ///< bytes; absent: what the image asks for
   Network network = {};
   bool warm = true;              ///< instances may be resumed from a snapshot of a healthy one
+  int warm_pool = 0;             ///< instances that stand by, resumed and stopped, besides those that run
   bool overcommit = false;       ///< its instances may have more memory together than the machine
   std::string driver = "local";  ///< driver/drivers.cpp has those that there are
   Rules rules = {};

@@ -206,6 +206,7 @@ json to_json(const Status& status) {
           {"dashboard", status.dashboard},
           {"settled", status.settled},
           {"quick_failures", status.quick_failures},
+          {"warm_pool", status.warm_pool},
           {"problem", status.problem},
           {"health", status.health()},
           {"rollout", rollout_json(status.rollout)},
@@ -230,6 +231,7 @@ Status parse_status(const json& document) {
   status.dashboard = document.value("dashboard", "");
   status.settled = document.at("settled");
   status.quick_failures = document.at("quick_failures");
+  status.warm_pool = document.value("warm_pool", 0);
   status.problem = document.at("problem");
   status.rollout = parse_rollout(document.at("rollout"));
   status.load.requests = document.value("requests_per_second", 0.0);
@@ -248,6 +250,8 @@ Status parse_status(const json& document) {
 std::string render(const Status& status, std::int64_t now) {
   std::string text =
       fmt::format("{}: {}, {} of {} healthy", status.name, status.mode, status.healthy(), status.desired);
+  if (status.warm_pool > 0)
+    text += fmt::format(", {} in the warm pool", status.warm_pool);
   if (!status.endpoint.empty())
     text += ", " + status.endpoint;
   text += fmt::format("\nimage: {}\n", status.image);

@@ -69,6 +69,7 @@ struct Status {
   std::string dashboard;                     ///< its address; empty: there is none
   std::map<std::string, std::string> ports;  ///< guest port → address that leads to it
   bool settled = false;                      ///< it is what it shall be
+  int warm_pool = 0;                         ///< instances that stand by, stopped
   int quick_failures = 0;                    ///< of new instances, in a row
   std::string problem;                       ///< why the last health check or start failed; empty: it did not
   RolloutStatus rollout;

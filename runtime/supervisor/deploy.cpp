@@ -302,6 +302,7 @@ fleet::Status Engine::status() {
     status.ports[std::to_string(listener.guest)] = fmt::format("127.0.0.1:{}", listener.host);
   status.settled = balanced_ && fleet::settled(desired(), instances());
   status.quick_failures = state_.backoff.failures;
+  status.warm_pool = outside_.machines.prepared();
   status.problem = unsaved_.empty() ? problem_ : unsaved_;
   if (const auto& rollout = state_.rollout; rollout.number != 0)
     status.rollout = {.number = rollout.number,

@@ -145,6 +145,7 @@ void Engine::tick() {
     if (action.kind != ActionKind::Start)
       act(action);
   start_instances(actions);
+  prepare_next();
   route();
   save();
 }
@@ -254,6 +255,28 @@ void Engine::start_instances(const std::vector<fleet::Action>& actions) {
     outside_.machines.start(launch_of(*record));
 }
 
+Record Engine::new_record(const Deployment& wanted, int number) {
+  Record record;
+  record.id = fmt::format("{}-{}", place_.name, number);
+  record.generation = wanted.generation();
+  record.digest = wanted.digest;
+  record.image = wanted.spec.image;
+  record.size = fleet::instance_size(wanted.spec, manifest_of(wanted.digest)->size);
+  return record;
+}
+
+/// While something is under way, what is ready may be just what it wants.
+void Engine::prepare_next() {
+  if (active() && !at_rest_)
+    return;
+  std::vector<driver::Launch> next;
+  const auto& spec = state_.current->spec;
+  if (active() && spec.warm && manifest_of(state_.current->digest)->volumes.empty())
+    for (int i = 0; i < spec.warm_pool; ++i)
+      next.push_back(launch_of(new_record(*state_.current, state_.next_number + i)));
+  outside_.machines.prepare(next);
+}
+
 void Engine::add_instance(const Deployment& wanted, int volumes) {
   const int slot = free_slot();
   if (slot == 0)
@@ -268,13 +291,8 @@ void Engine::add_instance(const Deployment& wanted, int volumes) {
     note("failed", "", problem_);
     return;
   }
-  Record record;
-  record.id = fmt::format("{}-{}", place_.name, state_.next_number++);
+  Record record = new_record(wanted, state_.next_number++);
   record.slot = slot;
-  record.generation = wanted.generation();
-  record.digest = wanted.digest;
-  record.image = wanted.spec.image;
-  record.size = fleet::instance_size(wanted.spec, manifest_of(wanted.digest)->size);
   record.volumes = volumes;
   record.started_at = outside_.wall();
   state_.instances.push_back(record);

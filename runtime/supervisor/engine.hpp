@@ -80,6 +80,8 @@ class Engine {
   void act(const fleet::Action& action);
   void start_instances(const std::vector<fleet::Action>& actions);
   void add_instance(const Deployment& wanted, int volumes);
+  Record new_record(const Deployment& wanted, int number);
+  void prepare_next();
   void count_failure(const std::string& generation, std::optional<fleet::Milliseconds> healthy_since);
   void forget(const std::string& id);
   void remember(const Record& record);

@@ -53,6 +53,38 @@ gone() { ! status warm '.instances[].id' | grep -qx "$1" && is warm '.healthy' 3
 await 60 "the replacement" gone "$victim"
 [[ $(warm_ones) == 2 ]] || fail "they started so: $(starts warm)"
 
+say "a pool: what stands by is the next one, with an identity of its own once more"
+in_pool() { is warm '.warm_pool' "$1"; }
+vmfleet up "$image" --name warm --count 3 --env COLOR=blue --warm-pool 2 --timeout $limit >/dev/null
+await 60 "two that stand by" in_pool 2
+[[ $(status warm '.instances | length') == 3 ]] || fail "they are shown as instances"
+sleep 3 # while they are stopped, so is their clock
+vmfleet scale warm 5 --timeout $limit
+[[ $(status warm '[.instances[] | select(.start == "warm, from the pool")] | length') == 2 ]] ||
+  fail "they started so: $(starts warm)"
+different 1 "host name"
+different 2 "machine-id"
+different 3 "address of the network card"
+different 5 "random bytes"
+address=$(status warm '.instances[-1].address')
+before=$(date +%s)
+time=$(get "http://$address/identity" | sed -n 4p)
+((time >= before - 2 && time <= $(date +%s) + 2)) || fail "the clock at $address says $time, not $before"
+await 60 "others to stand by" in_pool 2
+
+say "what stands by goes with its supervisor; the next one has its own"
+standing() { for pid in $(processes); do tr '\0' '\n' <"/proc/$pid/cmdline" | grep -xE 'guest=warm-[0-9]+' || true; done |
+  grep -vxFf <(status warm '.instances[].id' | sed 's/^/guest=/') | grep -cvx 'guest=warm-0' || true; }
+[[ $(standing) == 2 ]] || fail "$(standing) stand by"
+for pid in $(supervisors warm); do kill -9 "$pid"; done
+await 60 "others to stand by" in_pool 2
+[[ $(standing) == 2 ]] || fail "$(standing) stand by"
+await 30 "all" is warm '.healthy' 5
+vmfleet scale warm 3 --timeout $limit
+vmfleet up "$image" --name warm --warm-pool 0 --timeout $limit >/dev/null
+await 30 "none to stand by" in_pool 0
+[[ $(standing) == 0 ]] || fail "$(standing) stand by"
+
 end() {
   say "down leaves nothing"
   vmfleet down warm

@@ -90,6 +90,7 @@ TEST(FleetSpec, EverythingIsRead) {
   EXPECT_EQ(1536ull << 20, spec.memory);
   EXPECT_TRUE(spec.overcommit);
   EXPECT_FALSE(spec.warm);
+  EXPECT_EQ(2, spec.warm_pool);
   EXPECT_TRUE(spec.network.host_loopback);
   EXPECT_TRUE(spec.network.ipv6);
 }

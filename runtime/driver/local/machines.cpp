@@ -30,7 +30,7 @@ Running take_over(const Launch& launch, const ProcessId& process) {
 
 LocalMachines::LocalMachines(const fs::path& root, std::function<void()> changed,
                              std::function<void(pid_t)> started)
-    : changed_(std::move(changed)), started_(std::move(started)), snapshots_(root) {}
+    : changed_(std::move(changed)), started_(std::move(started)), snapshots_(root), pool_(root, snapshots_) {}
 
 void LocalMachines::begin(Entry& entry, std::function<Running(const std::stop_token&)> start) {
   std::promise<Running> promise;
@@ -49,7 +49,10 @@ void LocalMachines::begin(Entry& entry, std::function<Running(const std::stop_to
 void LocalMachines::start(const Launch& launch) {
   Entry& entry = entries_[launch.id];
   entry.launch = launch;
-  begin(entry, [this, launch](const std::stop_token& stop) { return snapshots_.start(launch, stop); });
+  begin(entry, [this, launch](const std::stop_token& stop) {
+    const auto ready = pool_.take(launch);
+    return ready ? *ready : snapshots_.start(launch, stop);
+  });
 }
 
 void LocalMachines::adopt(const Launch& launch, const std::optional<Running>& running) {

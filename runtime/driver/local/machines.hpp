@@ -9,6 +9,7 @@
 
 #include "driver/local/process.hpp"
 #include "driver/local/snapshots.hpp"
+#include "driver/local/warm_pool.hpp"
 #include "driver/machines.hpp"
 
 namespace vmfleet::driver {
@@ -27,6 +28,8 @@ class LocalMachines : public Machines {
   void power_off(const std::string& id) override;
   void kill(const std::string& id) override;
   void discard(const std::string& id) override;
+  void prepare(const std::vector<Launch>& next) override { pool_.set(next); }
+  int prepared() override { return pool_.ready(); }
 
  private:
   struct Entry {
@@ -44,6 +47,7 @@ class LocalMachines : public Machines {
   std::function<void()> changed_;
   std::function<void(pid_t)> started_;
   Snapshots snapshots_;
+  WarmPool pool_;
   std::map<std::string, Entry> entries_;  ///< last: its threads use the rest
 };
 

@@ -33,7 +33,8 @@ std::uint64_t had_by(const FleetState& state) {
 
 void require_memory(const fleet::Spec& spec, const recipe::Size& image) {
   const auto state = supervisor::read_state(supervisor::locate(spec.name));
-  fleet::require_memory(spec, spec.count, fleet::instance_size(spec, image), available(), had_by(state));
+  fleet::require_memory(spec, spec.count + spec.warm_pool, fleet::instance_size(spec, image), available(),
+                        had_by(state));
 }
 
 void require_memory(const std::string& name, int count) {
@@ -43,8 +44,8 @@ void require_memory(const std::string& name, int count) {
     return;
   const fs::path file = place.image(state.current->digest) / "manifest.json";
   const auto manifest = recipe::parse_manifest(support::read_file(file), file.string());
-  fleet::require_memory(state.current->spec, count, fleet::instance_size(state.current->spec, manifest.size),
-                        available(), had_by(state));
+  fleet::require_memory(state.current->spec, count + state.current->spec.warm_pool,
+                        fleet::instance_size(state.current->spec, manifest.size), available(), had_by(state));
 }
 
 }  // namespace vmfleet::driver

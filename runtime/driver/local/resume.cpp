@@ -35,6 +35,8 @@ void load(machine::Qmp& qmp, const Snapshot& snapshot) {
   qmp.execute("set_link", {{"name", "net"}, {"up", true}});
 }
 
+}  // namespace
+
 void take_on_identity(const Launch& launch, machine::Qmp& qmp) {
   GuestLine line(launch);
   line.send(identity_line(new_identity(launch.id)));
@@ -42,8 +44,6 @@ void take_on_identity(const Launch& launch, machine::Qmp& qmp) {
   if (const std::string answer = line.receive(kIdentityLimit); answer != "done")
     throw support::failure(fmt::format("the guest took on no identity of its own: {}", answer));
 }
-
-}  // namespace
 
 Running resume(const Launch& launch, const Snapshot& snapshot) {
   make_folder(launch);

@@ -38,6 +38,9 @@ Launch donor_of(const Launch& of, const Snapshot& snapshot);
 /// Resumes an instance, which has an identity of its own when it returns. Throws Error, and nothing runs.
 Running resume(const Launch& launch, const Snapshot& snapshot);
 
+/// Lets a machine that is stopped go on as this instance. Throws Error.
+void take_on_identity(const Launch& launch, vmimage::machine::Qmp& qmp);
+
 /// Lets QEMU leave memory that is a file out of what it saves, or expects.
 void ignore_shared_memory(vmimage::machine::Qmp& qmp);
 

@@ -64,6 +64,11 @@ Running Snapshots::start(const Launch& launch, const std::stop_token& stop) {
   }
 }
 
+std::optional<Snapshot> Snapshots::find(const Launch& launch) const {
+  const Snapshot snapshot = at(snapshot_name(launch, describe(launch)));
+  return snapshot.exists() ? std::optional(snapshot) : std::nullopt;
+}
+
 Snapshots::Choice Snapshots::choose(const Launch& launch, const std::string& name,
                                     const std::stop_token& stop) {
   std::unique_lock lock(mutex_);

@@ -29,6 +29,8 @@ class Snapshots {
   /// An instance is gone. No snapshot is made for nobody: one of an image that never gets healthy would hold
   /// up those of others for minutes.
   void forget(const std::string& id);
+  /// The snapshot that this launch would be resumed from, when there is one already.
+  std::optional<Snapshot> find(const Launch& launch) const;
 
  private:
   using Clock = std::chrono::steady_clock;
