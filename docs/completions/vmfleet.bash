@@ -12,7 +12,7 @@ _vmfleet() {
   COMPREPLY=()
   case $previous in
     --strategy) mapfile -t COMPREPLY < <(compgen -W "rolling blue-green canary all-at-once" -- "$word"); return ;;
-    --driver) mapfile -t COMPREPLY < <(compgen -W "local" -- "$word"); return ;;
+    --driver) mapfile -t COMPREPLY < <(compgen -W "local openstack" -- "$word"); return ;;
     --env-file) mapfile -t COMPREPLY < <(compgen -f -- "$word"); compopt -o filenames; return ;;
     --count | --name | --env | --secret | --port | --cpus | --memory | --timeout | --instance | --batch | --surge | --min-healthy | --canary | --bake | --max-errors | --keep-old | --limit | --min | --max | --target | --cooldown) return ;;
   esac
@@ -20,7 +20,7 @@ _vmfleet() {
     words="up status list deploy rollback scale autoscale logs events console dashboard debug install uninstall restart stop start down --help --version"
   else
     case $command in
-      up) words="--count --name --env --env-file --secret --port --cpus --memory --cold --warm --warm-pool --overcommit --host-loopback --ipv6 --driver --timeout --help" ;;
+      up) words="--count --name --env --env-file --secret --port --cpus --memory --cold --warm --warm-pool --overcommit --host-loopback --ipv6 --driver --driver-opt --timeout --help" ;;
       status) words="--json --watch --help" ;;
       list) words="--json --help" ;;
       deploy) words="--strategy --batch --surge --min-healthy --canary --bake --max-errors --keep-old --limit --timeout --help" ;;

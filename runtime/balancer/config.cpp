@@ -4,6 +4,9 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstdio>
+#include <set>
+#include <sstream>
 #include <string_view>
 
 namespace vmfleet::balancer {
@@ -67,7 +70,21 @@ std::string backend(const Config& config, const Listener& listener) {
         "  http-check send meth GET uri {} ver HTTP/1.1 hdr Host {}\n"
         "  http-check expect status 200-399\n",
         quoted(config.health.path), config.address);
-  return text + servers(config, listener.guest, http ? " check inter 2s fall 2 rise 1" : "");
+  const bool checked = http || (config.health.type == recipe::HealthType::Tcp &&
+                                config.health.port == listener.guest && config.control);
+  return text + servers(config, listener.guest, checked ? " check " + config.check : "");
+}
+
+/// Its own proxy takes TLS off: HAProxy's runtime API has none.
+std::string control(const Config& config) {
+  if (!config.control)
+    return "";
+  const std::string pem = quoted(config.control->pem.string());
+  return fmt::format(
+      "\nfrontend control\n  mode tcp\n  bind {}:{} ssl crt {} ca-file {} verify required\n"
+      "  default_backend control\n"
+      "\nbackend control\n  mode tcp\n  server self {}\n",
+      config.address, config.control->port, pem, pem, quoted("unix@" + config.socket.string()));
 }
 
 }  // namespace
@@ -100,7 +117,7 @@ std::string to_text(const Config& config) {
     text += fmt::format("  default_backend {}\n", backend_of(listener.guest));
     text += backend(config, listener);
   }
-  return text;
+  return text + control(config);
 }
 
 std::vector<std::string> commands(int slot, const Route& route, const std::vector<Listener>& listeners,
@@ -180,11 +197,9 @@ void count_requests(ServerStatistics& statistics, const Row& row) {
   statistics.response_ms = static_cast<double>(row.number("rtime"));
 }
 
-}  // namespace
-
-std::map<int, ServerStatistics> parse_statistics(const std::string& csv, std::uint16_t main) {
-  std::map<int, ServerStatistics> statistics;
-  const std::string main_backend = backend_of(main);
+/// Calls `visit` with the slot and the row of each instance in each listener's backend.
+template <typename Visit>
+void for_each_server(const std::string& csv, const Visit& visit) {
   constexpr std::string_view kServer = "instance";
   Columns columns;
   Cells cells;
@@ -200,19 +215,71 @@ std::map<int, ServerStatistics> parse_statistics(const std::string& csv, std::ui
       continue;  // nobody's slot; of the 256, most are
     split(line, cells);
     const Row row(columns, cells);
-    const auto backend = row.text("pxname");
     auto server = row.text("svname");
-    if (!backend.starts_with("port-") || !server.starts_with(kServer))
+    if (!row.text("pxname").starts_with("port-") || !server.starts_with(kServer))
       continue;
     server.remove_prefix(kServer.size());
-    int number = 0;
-    std::from_chars(server.data(), server.data() + server.size(), number);
+    int slot = 0;
+    std::from_chars(server.data(), server.data() + server.size(), slot);
+    visit(slot, row);
+  }
+}
+
+}  // namespace
+
+std::map<int, ServerStatistics> parse_statistics(const std::string& csv, std::uint16_t main) {
+  std::map<int, ServerStatistics> statistics;
+  const std::string main_backend = backend_of(main);
+  for_each_server(csv, [&](int number, const Row& row) {
     auto& slot = statistics[number];
     slot.connections += static_cast<unsigned>(row.number("scur"));
-    if (backend == main_backend)
+    if (row.text("pxname") == main_backend)
       count_requests(slot, row);
-  }
+  });
   return statistics;
+}
+
+namespace {
+
+/// The slots that were told to drain.
+std::set<int> draining(const std::string& state, std::uint16_t main) {
+  constexpr int kForcedDrain = 0x08;
+  std::set<int> slots;
+  std::istringstream lines(state);
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream words(line);
+    std::string skipped, backend, server, address;
+    int operation = 0, administration = 0, slot = 0;
+    if (words >> skipped >> backend >> skipped >> server >> address >> operation >> administration &&
+        backend == backend_of(main) && std::sscanf(server.c_str(), "instance%d", &slot) == 1 &&
+        (administration & kForcedDrain) != 0)
+      slots.insert(slot);
+  }
+  return slots;
+}
+
+}  // namespace
+
+std::vector<ServerSight> parse_servers(const std::string& csv, const std::string& state, std::uint16_t main) {
+  const auto drained = draining(state, main);
+  std::vector<ServerSight> servers;
+  for_each_server(csv, [&](int slot, const Row& row) {
+    if (row.text("pxname") != backend_of(main))
+      return;
+    ServerSight sight{.slot = slot, .address = std::string(row.text("addr"))};
+    sight.mode = drained.contains(slot) ? Mode::Drain : Mode::Ready;
+    // One that was just added counts as well until its checks have failed often enough: the last one tells.
+    const bool checked = !row.text("check_rise").empty();
+    sight.healthy = !checked || (row.number("check_health") >= row.number("check_rise") &&
+                                 row.text("check_status").ends_with("OK"));
+    if (!sight.healthy)
+      sight.problem = row.text("check_desc");
+    sight.since = row.number("lastchg");
+    count_requests(sight.statistics, row);
+    sight.statistics.connections = static_cast<unsigned>(row.number("scur"));
+    servers.push_back(sight);
+  });
+  return servers;
 }
 
 bool is_refusal(const std::string& answer) {

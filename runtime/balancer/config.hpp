@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -41,6 +42,15 @@ struct Config {
   recipe::HealthCheck health;
   std::filesystem::path socket;  ///< of the runtime API
   bool drop_privileges = false;  ///< started as root: serve as nobody
+  /// How instances are checked ("inter", "fall", "rise"; section 5.2).
+  std::string check = "inter 2s fall 2 rise 1";
+  /// Beyond this machine: the runtime API by TLS, for who has the certificate that the balancer has, too.
+  struct Control {
+    std::uint16_t port = 0;
+    std::filesystem::path pem;  ///< certificate and key
+    bool operator==(const Control&) const = default;
+  };
+  std::optional<Control> control = {};
   /// What the slots lead to from the first moment on: only those that are ready count.
   std::map<int, Route> routes = {};
 };
@@ -66,6 +76,20 @@ struct ServerStatistics {
 /// By slot, out of the answer to "show stat" (management guide, section 9.1 "CSV format"); the rows of the
 /// main listener's backend are those of `main`.
 std::map<int, ServerStatistics> parse_statistics(const std::string& csv, std::uint16_t main);
+
+/// How HAProxy sees an instance that it checks.
+struct ServerSight {
+  int slot = 0;
+  std::string address = {};  ///< "host:port"
+  Mode mode = Mode::Off;
+  bool healthy = false;      ///< by its checks; without checks: it is not known to be unhealthy
+  std::string problem = {};  ///< why not
+  std::uint64_t since = 0;   ///< seconds since it came up or went down
+  ServerStatistics statistics = {};
+};
+/// Those of the main listener's backend that lead somewhere, out of the same answer, and that to "show
+/// servers state" (section 9.3): the first one does not tell whether one that is down drains.
+std::vector<ServerSight> parse_servers(const std::string& csv, const std::string& state, std::uint16_t main);
 
 /// Whether an answer of the runtime API says that a command was not carried out.
 bool is_refusal(const std::string& answer);

@@ -41,6 +41,7 @@ struct Options {
   bool host_loopback = false;
   bool ipv6 = false;
   std::string driver;
+  std::vector<std::string> driver_options;
   int timeout = kDefaultTimeout;
 };
 
@@ -71,6 +72,13 @@ void overlay_settings(fleet::Spec& spec, const Options& options) {
   }
 }
 
+std::pair<std::string, std::string> parse_driver_option(const std::string& text) {
+  const auto equals = text.find('=');
+  if (equals == 0 || equals == std::string::npos)
+    throw support::invalid(fmt::format("'{}' is no option of a driver", text), "give KEY=VALUE");
+  return {text.substr(0, equals), text.substr(equals + 1)};
+}
+
 /// What the command line says of a spec; `fallback` has the rest.
 void overlay(fleet::Spec& spec, const Options& options) {
   if (options.count)
@@ -88,6 +96,10 @@ void overlay(fleet::Spec& spec, const Options& options) {
   spec.overcommit |= options.overcommit;
   if (!options.driver.empty())
     spec.driver = options.driver;
+  for (const auto& option : options.driver_options) {
+    const auto [key, value] = parse_driver_option(option);
+    spec.driver_options[key] = value;
+  }
   overlay_settings(spec, options);
 }
 
@@ -236,6 +248,10 @@ void add_up(CLI::App& app) {
                     "Instances reach services on this machine's loopback network, as 10.0.2.2");
   command->add_flag("--ipv6", options->ipv6, "The fleet's address is on ::1, too");
   command->add_option("--driver", options->driver, "Where it runs (default: local)")->type_name("DRIVER");
+  command->add_option("--driver-opt", options->driver_options, "What the driver has to know (repeatable)")
+      ->type_name("KEY=VALUE")
+      ->take_all()
+      ->expected(1);
   add_timeout_option(*command, options->timeout);
   command->callback([options, command] { up(*options, *command); });
 }

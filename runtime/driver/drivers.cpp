@@ -4,6 +4,7 @@
 
 #include "driver/driver.hpp"
 #include "driver/local/driver.hpp"
+#include "driver/openstack/driver.hpp"
 #include "support/error.hpp"
 
 namespace vmfleet::driver {
@@ -14,6 +15,7 @@ const std::vector<std::unique_ptr<Driver>>& drivers() {
   static const auto all = [] {
     std::vector<std::unique_ptr<Driver>> made;
     made.push_back(std::make_unique<LocalDriver>());
+    made.push_back(std::make_unique<OpenstackDriver>());
     return made;
   }();
   return all;

@@ -158,6 +158,34 @@ json to_json(const RolloutRules& rules) {
           {"limit", to_seconds(rules.limit)}};
 }
 
+json to_json(const Rollout& rollout) {
+  return {{"number", rollout.number},
+          {"from", rollout.from},
+          {"to", rollout.to},
+          {"rules", to_json(rollout.rules)},
+          {"phase", to_string(rollout.phase)},
+          {"since", rollout.since.count()},
+          {"progress", rollout.progress.count()},
+          {"best", rollout.best},
+          {"failures", rollout.failures},
+          {"back", rollout.back},
+          {"reason", rollout.reason}};
+}
+
+Rollout parse_rollout(const json& document, const std::string& where) {
+  return {.number = document.at("number"),
+          .from = document.at("from"),
+          .to = document.at("to"),
+          .rules = read_rollout(Fields(document.at("rules"), where, "/rollout/rules"), {}),
+          .phase = parse_phase(document.at("phase")),
+          .since = Milliseconds(document.at("since").get<std::int64_t>()),
+          .progress = Milliseconds(document.at("progress").get<std::int64_t>()),
+          .best = document.at("best"),
+          .failures = document.at("failures"),
+          .back = document.at("back"),
+          .reason = document.at("reason")};
+}
+
 Autoscale read_autoscale(Fields fields) {
   Autoscale autoscale;
   const Bounds bounds = read_bounds(fields);

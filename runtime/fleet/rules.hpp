@@ -18,6 +18,10 @@ vmimage::support::json to_json(const Rules& rules);
 vmimage::support::json to_json(const RolloutRules& rules);
 vmimage::support::json to_json(const Autoscale& autoscale);
 
+/// A change that is under way, as states have it; throws when it is none.
+vmimage::support::json to_json(const Rollout& rollout);
+Rollout parse_rollout(const vmimage::support::json& document, const std::string& where);
+
 /// "cpu=60", "requests=200" or "response=50"; throws Error{Usage}.
 Target parse_target(const std::string& text);
 std::string to_string(const Target& target);

@@ -53,6 +53,16 @@ std::map<std::string, fs::path> read_secrets(Fields fields, const json& names, c
   return secrets;
 }
 
+std::map<std::string, std::string> read_driver_options(Fields& fields) {
+  std::map<std::string, std::string> options;
+  if (!fields.has("driver_options"))
+    return options;
+  Fields given = fields.object("driver_options");
+  for (const auto& item : fields.value("driver_options").items())
+    options[item.key()] = given.string(item.key());
+  return options;
+}
+
 bool read_start(Fields& fields) {
   const std::string start = fields.string("start", "warm");
   if (start != "warm" && start != "cold")
@@ -89,6 +99,7 @@ void read_fleet(Fields& fields, const fs::path& folder, Spec& spec) {
   spec.warm_pool = static_cast<int>(fields.integer("warm_pool", 0, kMaximumCount, 0));
   spec.overcommit = fields.boolean("overcommit", false);
   spec.driver = fields.string("driver", spec.driver);
+  spec.driver_options = read_driver_options(fields);
   if (fields.has("health"))
     spec.rules = read_health(fields.object("health"), {});
   if (fields.has("rollout"))
@@ -138,6 +149,8 @@ std::string to_json(const Spec& spec) {
     document["secrets"][name] = file.string();
   if (!spec.name.empty())
     document["name"] = spec.name;
+  if (!spec.driver_options.empty())
+    document["driver_options"] = spec.driver_options;
   if (spec.autoscale)
     document["autoscale"] = to_json(*spec.autoscale);
   if (spec.port)

@@ -41,6 +41,7 @@ struct Spec {
   int warm_pool = 0;             ///< instances that stand by, resumed and stopped, besides those that run
   bool overcommit = false;       ///< its instances may have more memory together than the machine
   std::string driver = "local";  ///< driver/drivers.cpp has those that there are
+  std::map<std::string, std::string> driver_options = {};  ///< what they mean, the driver knows
   Rules rules = {};
   RolloutRules rollout = {};
   std::optional<Autoscale> autoscale = {};

@@ -28,34 +28,6 @@ Deployment parse_deployment(const json& document, const std::string& where) {
           document.at("restarts"), document.value("secrets", "")};
 }
 
-json rollout_json(const fleet::Rollout& rollout) {
-  return {{"number", rollout.number},
-          {"from", rollout.from},
-          {"to", rollout.to},
-          {"rules", fleet::to_json(rollout.rules)},
-          {"phase", fleet::to_string(rollout.phase)},
-          {"since", rollout.since.count()},
-          {"progress", rollout.progress.count()},
-          {"best", rollout.best},
-          {"failures", rollout.failures},
-          {"back", rollout.back},
-          {"reason", rollout.reason}};
-}
-
-fleet::Rollout parse_rollout(const json& document, const std::string& where) {
-  return {.number = document.at("number"),
-          .from = document.at("from"),
-          .to = document.at("to"),
-          .rules = fleet::read_rollout(support::Fields(document.at("rules"), where, "/rollout/rules"), {}),
-          .phase = fleet::parse_phase(document.at("phase")),
-          .since = fleet::Milliseconds(document.at("since").get<std::int64_t>()),
-          .progress = fleet::Milliseconds(document.at("progress").get<std::int64_t>()),
-          .best = document.at("best"),
-          .failures = document.at("failures"),
-          .back = document.at("back"),
-          .reason = document.at("reason")};
-}
-
 json running_json(const driver::Running& running) {
   json ports = json::array();
   for (const auto& [guest, host] : running.ports)
@@ -148,7 +120,7 @@ FleetState parse_fields(const json& document, const std::string& where) {
   if (document.contains("before"))
     state.before = parse_deployment(document.at("before"), where);
   if (document.contains("rollout"))  // not in those of the first releases
-    state.rollout = parse_rollout(document.at("rollout"), where);
+    state.rollout = fleet::parse_rollout(document.at("rollout"), where);
   state.scaled = fleet::Milliseconds(document.value("scaled", std::int64_t{0}));
   state.drop_volumes = document.value("drop_volumes", false);
   state.next_number = document.at("next_number");
@@ -212,7 +184,7 @@ std::string to_json(const FleetState& state) {
                 {"listeners", listeners},
                 {"instances", instances},
                 {"gone", gone},
-                {"rollout", rollout_json(state.rollout)},
+                {"rollout", fleet::to_json(state.rollout)},
                 {"scaled", state.scaled.count()}};
   if (state.current)
     document["current"] = deployment_json(*state.current);

@@ -33,5 +33,6 @@ class Ground {
 
 std::unique_ptr<Ground> memory_ground();
 std::unique_ptr<Ground> local_ground();
+std::unique_ptr<Ground> openstack_ground();
 
 }  // namespace vmfleet::conformance

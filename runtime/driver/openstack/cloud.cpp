@@ -1,0 +1,337 @@
+#include "driver/openstack/cloud.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <ctime>
+
+#include "recipe/service.hpp"
+#include "support/error.hpp"
+
+namespace vmfleet::driver::openstack {
+
+using vmimage::publish::Headers;
+using vmimage::publish::Response;
+using vmimage::publish::Service;
+using vmimage::publish::openstack::reason_of;
+namespace support = vmimage::support;
+
+namespace {
+
+/// A key that may be absent or null.
+std::string text_of(const json& object, const char* key) {
+  const auto found = object.find(key);  // of null: its end
+  return found != object.end() && found->is_string() ? found->get<std::string>() : "";
+}
+
+/// What is below a key that may be absent or null.
+const json& part(const json& object, const char* key) {
+  static const json none;
+  const auto found = object.find(key);
+  return found == object.end() ? none : *found;
+}
+
+std::vector<std::string> strings_of(const json& list) {
+  std::vector<std::string> all;
+  if (list.is_array())
+    for (const auto& one : list)
+      if (one.is_string())
+        all.push_back(one.get<std::string>());
+  return all;
+}
+
+std::string first_address(const json& server) {
+  for (const auto& [network, addresses] : part(server, "addresses").items())
+    for (const auto& one : addresses)
+      return text_of(one, "addr");
+  return "";
+}
+
+/// Catalogs have Neutron's address with and without its version.
+std::string with_version(std::string url, const std::string& version) {
+  while (url.ends_with('/'))
+    url.pop_back();
+  return url.ends_with(version) ? url : url + version;
+}
+
+bool is_identifier(const std::string& text) {
+  return text.size() == 36 && text.find_first_not_of("0123456789abcdef-") == std::string::npos;
+}
+
+std::string about(const json& flavor) {
+  return fmt::format("{} ({} processors, {} MiB, {} GiB)", text_of(flavor, "name"), flavor.value("vcpus", 0),
+                     flavor.value("ram", 0), flavor.value("disk", 0));
+}
+
+bool holds(const json& flavor, const Need& need) {
+  // A flavor without a disk takes the image's size.
+  const auto disk = flavor.value("disk", std::uint64_t{0}) << 30;
+  return flavor.value("vcpus", 0) >= need.cpus &&
+         flavor.value("ram", std::uint64_t{0}) << 20 >= need.memory && (disk == 0 || disk >= need.disk);
+}
+
+}  // namespace
+
+Stack read_stack(const json& stack) {
+  Stack read{.id = text_of(stack, "id"),
+             .status = text_of(stack, "stack_status"),
+             .reason = text_of(stack, "stack_status_reason"),
+             .changed = parse_time(
+                 text_of(stack, text_of(stack, "updated_time").empty() ? "creation_time" : "updated_time")),
+             .parameters = {},
+             .address = {},
+             .groups = {}};
+  for (const auto& [name, value] : part(stack, "parameters").items())
+    read.parameters[name] = value.is_string() ? value.get<std::string>() : value.dump();
+  for (const auto& output : part(stack, "outputs")) {
+    const std::string key = text_of(output, "output_key");
+    if (key == "address")
+      read.address = text_of(output, "output_value");
+    else
+      read.groups[key] = strings_of(part(output, "output_value"));
+  }
+  return read;
+}
+
+std::vector<Server> read_servers(const json& servers, const std::string& fleet) {
+  std::vector<Server> ours;
+  for (const auto& one : servers) {
+    const json& about = part(one, "metadata");
+    if (text_of(about, "vmfleet") != fleet)
+      continue;
+    ours.push_back({.id = text_of(one, "id"),
+                    .status = text_of(one, "status"),
+                    .group = text_of(about, "vmfleet_group"),
+                    .address = first_address(one),
+                    .created = parse_time(text_of(one, "created")),
+                    .fault = text_of(part(one, "fault"), "message")});
+  }
+  std::ranges::sort(ours, {}, [](const Server& one) { return std::pair(one.created, one.id); });
+  return ours;
+}
+
+std::int64_t parse_time(const std::string& text) {
+  std::tm time{};
+  if (!::strptime(text.c_str(), "%Y-%m-%dT%H:%M:%S", &time))
+    return 0;
+  return ::timegm(&time);
+}
+
+std::vector<fleet::Event> read_events(const json& events, const std::string& stack,
+                                      const std::function<std::string(const std::string&)>& name_of) {
+  std::vector<fleet::Event> read;
+  for (const auto& one : events) {
+    const std::string name = text_of(one, "resource_name");
+    const std::string id = text_of(one, "physical_resource_id");
+    const std::string status = text_of(one, "resource_status");
+    const std::string reason = text_of(one, "resource_status_reason");
+    std::string of;
+    for (const auto& link : part(one, "links"))
+      if (text_of(link, "rel") == "stack")
+        of = text_of(link, "href");
+    // …/stacks/<name>/<id>: those of a group are nested stacks.
+    const bool in_group = of.find("/" + stack + "-group_") != std::string::npos;
+    const bool is_server = in_group && is_identifier(id) && name.find("group_") == std::string::npos;
+    if (in_group && !is_server)
+      continue;
+    std::string word = status;
+    std::ranges::transform(word, word.begin(), [](unsigned char c) {
+      return c == '_' ? ' ' : static_cast<char>(std::tolower(c));
+    });
+    const bool told = reason.empty() || reason == "state changed";
+    read.push_back({.time = parse_time(text_of(one, "event_time")),
+                    .event = word,
+                    .instance = is_server ? name_of(id) : "",
+                    .text = is_server ? (told ? "" : reason) : name + (told ? "" : ": " + reason)});
+  }
+  std::ranges::stable_sort(read, {}, &fleet::Event::time);
+  return read;
+}
+
+std::string choose_flavor(const json& flavors, const std::string& name, const Need& need) {
+  std::vector<std::string> known;
+  const json* chosen = nullptr;
+  const auto size = [](const json& flavor) {
+    return std::tuple(flavor.value("ram", 0), flavor.value("vcpus", 0), flavor.value("disk", 0));
+  };
+  for (const auto& one : flavors) {
+    known.push_back(about(one));
+    const bool meant =
+        name.empty() ? holds(one, need) : text_of(one, "name") == name || text_of(one, "id") == name;
+    if (meant && (!chosen || size(one) < size(*chosen)))
+      chosen = &one;
+  }
+  const std::string there =
+      known.empty() ? "the cloud has none" : fmt::format("there are: {}", fmt::join(known, ", "));
+  const std::string needed =
+      fmt::format("{} processors, {} of memory and {} of disk", need.cpus,
+                  vmimage::recipe::format_size(need.memory), vmimage::recipe::format_size(need.disk));
+  if (!chosen && name.empty())
+    throw support::invalid("no flavor is large enough for " + needed, there);
+  if (!chosen)
+    throw support::invalid(fmt::format("there is no flavor '{}'", name), there);
+  if (!holds(*chosen, need))
+    throw support::invalid(fmt::format("the flavor {} is smaller than {}", about(*chosen), needed), there);
+  return text_of(*chosen, "id");
+}
+
+std::string choose_network(const json& networks, const std::string& name) {
+  std::vector<std::string> known;
+  std::vector<std::string> chosen;
+  for (const auto& one : networks) {
+    const std::string id = text_of(one, "id");
+    known.push_back(text_of(one, "name"));
+    if (name.empty() ? !one.value("router:external", false) : text_of(one, "name") == name || id == name)
+      chosen.push_back(id);
+  }
+  const std::string there =
+      known.empty() ? "the project has none" : fmt::format("there are: {}", fmt::join(known, ", "));
+  if (chosen.size() == 1)
+    return chosen.front();
+  if (name.empty())
+    throw support::invalid("which network the fleet is to be in has to be said", "network=NAME; " + there);
+  throw support::invalid(
+      fmt::format("there {} '{}'", chosen.empty() ? "is no network" : "is more than one network", name),
+      chosen.empty() ? there : "give its identifier");
+}
+
+Cloud::Cloud(const std::string& name)
+    : session_(vmimage::publish::openstack::find_credentials(name)),
+      heat_("Heat", session_.endpoint("orchestration"), session_.trust()),
+      nova_("Nova", session_.endpoint("compute"), session_.trust()),
+      neutron_("Neutron", with_version(session_.endpoint("network"), "/v2.0"), session_.trust()) {}
+
+Response Cloud::call(const Service& service, const std::string& method, const std::string& path,
+                     const json& body) {
+  const auto ask = [&] {
+    Headers headers{{"X-Auth-Token", session_.token()}, {"Accept", "application/json"}};
+    if (!body.is_null())
+      headers.emplace("Content-Type", "application/json");
+    return service.request(method, path, headers, body.is_null() ? "" : body.dump());
+  };
+  Response response = ask();
+  if (response.status == 401) {  // the token has ended
+    session_.log_in();
+    response = ask();
+  }
+  return response;
+}
+
+json Cloud::get(const Service& service, const std::string& path, const std::string& what) {
+  const Response response = call(service, "GET", path);
+  json body = json::parse(response.body, nullptr, false);
+  if (response.status != 200 || !body.is_object())
+    throw support::failure(fmt::format("failed to look at {}: {}", what, reason_of(response)));
+  return body;
+}
+
+void Cloud::order(const Service& service, const std::string& method, const std::string& path,
+                  const json& body, const std::string& what) {
+  const Response response = call(service, method, path, body);
+  if (response.status >= 200 && response.status < 300)
+    return;
+  const std::string message = fmt::format("failed to {}: {}", what, reason_of(response));
+  // Heat looks at all that it is given before it begins: 400 is what cannot be.
+  throw response.status == 400 ? support::invalid(message) : support::failure(message);
+}
+
+std::optional<Stack> Cloud::find(const std::string& name) {
+  // By its name Heat answers with a redirection.
+  const json listed = get(heat_, "/stacks?name=" + name, "the stacks").value("stacks", json::array());
+  if (listed.empty())
+    return std::nullopt;
+  const std::string path = fmt::format("/stacks/{}/{}", name, text_of(listed.front(), "id"));
+  const Response response = call(heat_, "GET", path);
+  if (response.status == 404)  // it has gone since
+    return std::nullopt;
+  const json body = json::parse(response.body, nullptr, false);
+  if (response.status != 200 || !body.is_object())
+    throw support::failure(fmt::format("failed to look at the stack '{}': {}", name, reason_of(response)));
+  return read_stack(body.value("stack", json::object()));
+}
+
+void Cloud::create(const std::string& name, const std::string& text,
+                   const std::map<std::string, std::string>& parameters) {
+  order(heat_, "POST", "/stacks",
+        {{"stack_name", name},
+         {"template", text},
+         {"parameters", parameters},
+         {"timeout_mins", 60},
+         {"disable_rollback", true}},
+        fmt::format("make the stack '{}'", name));
+}
+
+void Cloud::update(const std::string& name, const Stack& stack,
+                   const std::map<std::string, std::string>& parameters, const std::string& text) {
+  json body{{"existing", true}, {"parameters", parameters}, {"timeout_mins", 60}, {"disable_rollback", true}};
+  if (!text.empty())
+    body["template"] = text;
+  order(heat_, "PATCH", fmt::format("/stacks/{}/{}", name, stack.id), body,
+        fmt::format("change the stack '{}'", name));
+}
+
+void Cloud::remove(const std::string& name, const Stack& stack) {
+  const Response response = call(heat_, "DELETE", fmt::format("/stacks/{}/{}", name, stack.id));
+  if (response.status != 204 && response.status != 404)
+    throw support::failure(fmt::format("failed to remove the stack '{}': {}", name, reason_of(response)));
+}
+
+void Cloud::mark_unhealthy(const std::string& name, const Stack& stack, const std::string& server,
+                           const std::string& reason) {
+  const json all = get(heat_, fmt::format("/stacks/{}/{}/resources?nested_depth=1", name, stack.id),
+                       "the stack's resources");
+  for (const auto& one : part(all, "resources")) {
+    if (text_of(one, "physical_resource_id") != server)
+      continue;
+    for (const auto& link : part(one, "links")) {
+      const std::string href = text_of(link, "href");
+      const auto at = href.find("/stacks/");
+      if (text_of(link, "rel") == "stack" && at != std::string::npos)
+        order(heat_, "PATCH", href.substr(at) + "/resources/" + text_of(one, "resource_name"),
+              {{"mark_unhealthy", true}, {"resource_status_reason", reason}}, "mark a server as unhealthy");
+    }
+  }
+}
+
+std::vector<Server> Cloud::servers(const std::string& fleet) {
+  std::vector<Server> all;
+  std::string marker;
+  while (true) {
+    const json page =
+        get(nova_, "/servers/detail?limit=500" + (marker.empty() ? "" : "&marker=" + marker), "the servers")
+            .value("servers", json::array());
+    if (page.empty())
+      return all;
+    const auto ours = read_servers(page, fleet);
+    all.insert(all.end(), ours.begin(), ours.end());
+    marker = text_of(page.back(), "id");
+    if (page.size() < 500)
+      return all;
+  }
+}
+
+std::string Cloud::console(const std::string& server) {
+  const Response response = call(nova_, "POST", fmt::format("/servers/{}/action", server),
+                                 {{"os-getConsoleOutput", json::object()}});
+  const json body = json::parse(response.body, nullptr, false);
+  return response.status == 200 && body.is_object() ? text_of(body, "output") : "";
+}
+
+std::vector<fleet::Event> Cloud::events(const std::string& name, const Stack& stack,
+                                        const std::function<std::string(const std::string&)>& name_of) {
+  const json body =
+      get(heat_, fmt::format("/stacks/{}/{}/events?nested_depth=2&sort_dir=asc", name, stack.id),
+          "the stack's events");
+  return read_events(body.value("events", json::array()), name, name_of);
+}
+
+std::string Cloud::flavor(const std::string& name, const Need& need) {
+  return choose_flavor(get(nova_, "/flavors/detail", "the flavors").value("flavors", json::array()), name,
+                       need);
+}
+
+std::string Cloud::network(const std::string& name) {
+  return choose_network(get(neutron_, "/networks", "the networks").value("networks", json::array()), name);
+}
+
+}  // namespace vmfleet::driver::openstack

@@ -1,0 +1,19 @@
+#pragma once
+// Fleets in an OpenStack cloud: a stack of Heat's for each, with two groups of servers that take turns, and a
+// balancer of ours in front (docs/openstack.md).
+
+#include "driver/driver.hpp"
+
+namespace vmfleet::driver {
+
+class OpenstackDriver : public Driver {
+ public:
+  const std::string& name() const override;
+  Converges converges() const override { return Converges::ByItself; }
+  /// Those that this machine knows of: no cloud is asked.
+  std::vector<std::string> fleets() override;
+  std::vector<fleet::Status> gone() override { return {}; }
+  std::unique_ptr<Fleet> fleet(const std::string& name) override;
+};
+
+}  // namespace vmfleet::driver
