@@ -130,5 +130,38 @@ TEST(FleetBalancer, PortsAreKeptForANameWhereTheyAreFree) {
   EXPECT_TRUE(is_free(port));
 }
 
+TEST(FleetBalancer, TellsWhoDrainsAndWhoAnswers) {
+  // HAProxy 2.6: one that answers, one that drains and is down, one that is down, one that is off.
+  const std::string statistics =
+      "# "
+      "pxname,svname,scur,stot,econ,eresp,status,lastchg,check_status,hrsp_2xx,hrsp_5xx,check_desc,check_"
+      "rise,check_fall,check_health,addr,mode,rtime\n"
+      "port-8080,instance1,0,0,0,0,UP,3,L7OK,0,0,Layer7 check passed,1,3,3,127.0.0.1:18099,http,0\n"
+      "port-8080,instance2,0,0,0,0,DOWN,4,L4CON,0,0,Layer4 connection problem,1,3,0,127.0.0.1:18098,http,0\n"
+      "port-8080,instance3,0,0,0,0,DOWN,5,L4CON,0,0,Layer4 connection problem,1,3,0,127.0.0.1:18097,http,0\n"
+      "port-8080,instance4,0,0,0,0,MAINT,5,,0,0,,,,,0.0.0.0:1,http,0\n";
+  const std::string state =
+      "1\n"
+      "# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_iweight "
+      "srv_time_since_last_change srv_check_status srv_check_result srv_check_health srv_check_state "
+      "srv_agent_state bk_f_forced_id srv_f_forced_id srv_fqdn srv_port srvrecord srv_use_ssl srv_check_port "
+      "srv_check_addr srv_agent_addr srv_agent_port\n"
+      "4 port-8080 1 instance1 127.0.0.1 2 4 1 1 3 15 3 3 6 0 0 0 - 18099 - 0 0 - - 0\n"
+      "4 port-8080 2 instance2 127.0.0.1 0 12 1 1 4 8 2 0 6 0 0 0 - 18098 - 0 0 - - 0\n"
+      "4 port-8080 3 instance3 127.0.0.1 0 4 1 1 5 8 2 0 6 0 0 0 - 18097 - 0 0 - - 0\n"
+      "4 port-8080 4 instance4 0.0.0.0 0 5 1 1 5 1 0 0 14 0 0 0 - 1 - 0 0 - - 0\n";
+  const auto servers = parse_servers(statistics, state, 8080);
+  ASSERT_EQ(3u, servers.size());
+  EXPECT_EQ("127.0.0.1:18099", servers[0].address);
+  EXPECT_TRUE(servers[0].healthy);
+  EXPECT_EQ(Mode::Ready, servers[0].mode);
+  EXPECT_EQ(2, servers[1].slot);
+  EXPECT_EQ(Mode::Drain, servers[1].mode);
+  EXPECT_FALSE(servers[1].healthy);
+  EXPECT_EQ("Layer4 connection problem", servers[1].problem);
+  EXPECT_EQ(Mode::Ready, servers[2].mode);
+  EXPECT_TRUE(parse_servers(statistics, state, 9090).empty());
+}
+
 }  // namespace
 }  // namespace vmfleet::balancer
