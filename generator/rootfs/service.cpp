@@ -168,7 +168,7 @@ if [ -d /run/vmimage/secrets ]; then  # as systemd's credentials: systemd.exec(5
 fi
 export STATE_DIRECTORY={state} PATH=/usr/local/bin:/usr/bin:/usr/sbin
 cd {directory} || exit 1
-ulimit -H -n 524288  # as systemd has it: a service may raise its own limit so far
+ulimit -H -n 524288 2>/dev/null  # as systemd has it: a service may raise its own limit so far
 if [ -e /run/vmimage/started ]; then sleep 1; fi
 : >/run/vmimage/started
 exec setpriv --nnp su -s /bin/sh {user} -c {start}
