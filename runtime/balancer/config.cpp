@@ -268,10 +268,8 @@ std::vector<ServerSight> parse_servers(const std::string& csv, const std::string
       return;
     ServerSight sight{.slot = slot, .address = std::string(row.text("addr"))};
     sight.mode = drained.contains(slot) ? Mode::Drain : Mode::Ready;
-    // One that was just added counts as well until its checks have failed often enough: the last one tells.
     const bool checked = !row.text("check_rise").empty();
-    sight.healthy = !checked || (row.number("check_health") >= row.number("check_rise") &&
-                                 row.text("check_status").ends_with("OK"));
+    sight.healthy = !checked || row.number("check_health") >= row.number("check_rise");
     if (!sight.healthy)
       sight.problem = row.text("check_desc");
     sight.since = row.number("lastchg");

@@ -137,7 +137,9 @@ TEST(FleetOpenstack, TemplateHasWhatAFleetIsMadeOf) {
   const auto document = json::parse(make_template({"orders", {8080, 9090}, 80, 9443}));
   const auto& resources = document.at("resources");
   for (const auto* group : {"group_a", "group_b"}) {
-    const auto& server = resources.at(group).at("properties").at("resource");
+    const auto& properties = resources.at(group).at("properties");
+    EXPECT_EQ(properties.at("max_size"), properties.at("desired_capacity")) << "or it could not be empty";
+    const auto& server = properties.at("resource");
     EXPECT_EQ("OS::Nova::Server", server.at("type"));
     EXPECT_EQ("RAW", server.at("properties").at("user_data_format"))
         << "else Heat wants a service that few clouds have";
@@ -192,15 +194,17 @@ TEST(FleetOpenstack, SlotsAreKeptAndFreedAndTaken) {
   const auto sight = [](int slot, const std::string& address, Mode mode) {
     return balancer::ServerSight{.slot = slot, .address = address + ":8080", .mode = mode};
   };
-  EXPECT_TRUE(lead_to({{"10.0.0.1", Mode::Ready}}, {sight(1, "10.0.0.1", Mode::Ready)}, {8080}).empty());
-  EXPECT_EQ((std::vector<std::string>{"set server port-8080/instance1 addr 10.0.0.1 port 8080",
-                                      "set server port-8080/instance1 state drain",
-                                      "set server port-8080/instance3 addr 10.0.0.3 port 8080",
-                                      "set server port-8080/instance3 state ready",
-                                      "set server port-8080/instance2 state maint",
-                                      "shutdown sessions server port-8080/instance2"}),
-            lead_to({{"10.0.0.1", Mode::Drain}, {"10.0.0.3", Mode::Ready}},
-                    {sight(1, "10.0.0.1", Mode::Ready), sight(2, "10.0.0.2", Mode::Ready)}, {8080}));
+  EXPECT_TRUE(
+      lead_to({{"10.0.0.1", Mode::Ready}}, {sight(1, "10.0.0.1", Mode::Ready)}, {8080}, true).empty());
+  EXPECT_EQ(
+      (std::vector<std::string>{
+          "set server port-8080/instance1 addr 10.0.0.1 port 8080",
+          "set server port-8080/instance1 state drain",
+          "set server port-8080/instance3 addr 10.0.0.3 port 8080",
+          "set server port-8080/instance3 state ready", "set server port-8080/instance3 health down",
+          "set server port-8080/instance2 state maint", "shutdown sessions server port-8080/instance2"}),
+      lead_to({{"10.0.0.1", Mode::Drain}, {"10.0.0.3", Mode::Ready}},
+              {sight(1, "10.0.0.1", Mode::Ready), sight(2, "10.0.0.2", Mode::Ready)}, {8080}, true));
 }
 
 /// A cloud without machines: servers are healthy some looks after they were asked for.

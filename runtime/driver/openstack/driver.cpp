@@ -550,7 +550,7 @@ void OpenstackFleet::keep(Look& look) {
   bool led = true;
   if (!look.stack.address.empty()) {
     std::vector<std::uint16_t> ports = parse_ports(look.stack.parameters.at("ports"));
-    const auto commands = lead_to(places, present, ports);
+    const auto commands = lead_to(places, present, ports, record.checked);
     led = commands.empty();
     try {
       if (!commands.empty())

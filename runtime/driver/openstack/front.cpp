@@ -69,7 +69,7 @@ fs::path make_front_image(const fs::path& folder, const support::Report& report)
 
 std::vector<std::string> lead_to(const std::vector<Place>& places,
                                  const std::vector<balancer::ServerSight>& present,
-                                 const std::vector<std::uint16_t>& ports) {
+                                 const std::vector<std::uint16_t>& ports, bool checked) {
   std::map<std::string, const balancer::ServerSight*> slots;
   std::set<int> taken;
   for (const auto& sight : present) {
@@ -103,6 +103,8 @@ std::vector<std::string> lead_to(const std::vector<Place>& places,
       throw support::failure("the balancer has no place for a further server");
     taken.insert(free);
     set(free, place.mode, place.address);
+    if (checked)
+      commands.push_back(fmt::format("set server port-{}/instance{} health down", ports.front(), free));
   }
   for (const auto& [address, sight] : slots)
     set(sight->slot, Mode::Off, address);

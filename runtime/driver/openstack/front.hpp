@@ -31,9 +31,10 @@ struct Place {
 };
 
 /// The commands by which the slots lead to these servers, and nowhere else; those that lead there already
-/// keep their slots. `ports`: TCP ports of the service, the main one first. Pure.
+/// keep their slots. `ports`: TCP ports of the service, the main one first. With `checked`, a new one has to
+/// pass a check before it counts as healthy: what its slot's last server was like says nothing of it. Pure.
 std::vector<std::string> lead_to(const std::vector<Place>& places,
                                  const std::vector<balancer::ServerSight>& present,
-                                 const std::vector<std::uint16_t>& ports);
+                                 const std::vector<std::uint16_t>& ports, bool checked);
 
 }  // namespace vmfleet::driver::openstack

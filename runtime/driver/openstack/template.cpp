@@ -69,7 +69,7 @@ json group(const std::string& name, const std::string& fleet) {
   return {{"type", "OS::Heat::AutoScalingGroup"},
           {"properties",
            {{"min_size", 0},
-            {"max_size", fleet::kMaximumCount},
+            {"max_size", parameter(name + "_count")},  // a desired capacity of 0 alone is taken for none
             {"desired_capacity", parameter(name + "_count")},
             {"rolling_updates", {{"max_batch_size", 1}, {"min_in_service", 1}}},
             {"resource", one}}}};
