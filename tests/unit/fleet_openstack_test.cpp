@@ -245,11 +245,15 @@ struct World {
         count += member.healthy && !draining.contains(member.id);
     return count;
   }
-  /// Heat: its groups get the sizes that they were told.
+  /// Heat: its groups get the sizes that they were told, sooner or later. Who took requests until then, has
+  /// failed them.
   void heat(bool broken) {
     for (auto& [name, servers] : groups) {
-      while (static_cast<int>(servers.size()) > sizes.at(name))
+      while (static_cast<int>(servers.size()) > sizes.at(name) && below(2) == 0) {
+        const auto& gone = servers.front();
+        EXPECT_TRUE(draining.contains(gone.id) || gone.broken || look < gone.healthy_at) << gone.id;
         servers.pop_front();
+      }
       while (static_cast<int>(servers.size()) < sizes.at(name)) {
         ++made;
         servers.push_back({std::to_string(made), look + 1 + below(4), broken && name == record.current});

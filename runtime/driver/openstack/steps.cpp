@@ -6,11 +6,15 @@ namespace vmfleet::driver::openstack {
 
 namespace {
 
-int healthy_of(const std::vector<Member>& members) {
-  return static_cast<int>(std::ranges::count_if(members, &Member::healthy));
+/// Of a group's servers those that stay when it has been told its size: others are there until Heat is done.
+int healthy_of(const std::vector<Member>& members, int size) {
+  const auto leaving = std::max<std::ptrdiff_t>(0, std::ssize(members) - size);
+  return static_cast<int>(std::count_if(members.begin() + leaving, members.end(),
+                                        [](const Member& member) { return member.healthy; }));
 }
 
-/// The size of a group that shall be smaller: its first servers go once they are idle, all of them at once.
+/// The size of a group that shall have no more than `target`: its first servers go once they are idle, all of
+/// them at once. They are also there when Heat has been told and is still at it.
 int shrink(const std::vector<Member>& members, int size, int target, std::vector<std::string>& drain) {
   const int leaving = static_cast<int>(members.size()) - target;
   bool idle = true;
@@ -41,9 +45,10 @@ int keep(const fleet::Limits& limits, const Seen& seen, int count) {
     return seen.other_size;
   if (limits.hold_old)
     return std::min(count, seen.other_size);
-  if (healthy_of(seen.current) >= count)
+  const int current = healthy_of(seen.current, seen.current_size);
+  if (current >= count)
     return 0;
-  const int spare = healthy_of(seen.current) + healthy_of(seen.other) - limits.least_healthy;
+  const int spare = current + healthy_of(seen.other, seen.other_size) - limits.least_healthy;
   return std::max(0, seen.other_size - std::max(0, spare));
 }
 
@@ -51,9 +56,8 @@ int keep(const fleet::Limits& limits, const Seen& seen, int count) {
 
 Step next_step(const Record& record, const Seen& seen, fleet::Milliseconds now) {
   const int count = record.stopped ? 0 : record.spec.count;
-  fleet::Progress progress{.count = count,
-                           .healthy = std::min(healthy_of(seen.current), seen.current_size),
-                           .outdated = seen.other_size};
+  fleet::Progress progress{
+      .count = count, .healthy = healthy_of(seen.current, seen.current_size), .outdated = seen.other_size};
   for (const auto& member : seen.current) {
     progress.requests += member.requests;
     progress.errors += member.errors;
@@ -69,14 +73,13 @@ Step next_step(const Record& record, const Seen& seen, fleet::Milliseconds now) 
   const bool changing = step.rollout.phase != fleet::Phase::Done;
   const auto limits = fleet::limits(step.rollout, count);
   const int other_target = changing ? keep(limits, seen, count) : 0;
-  if (other_target < seen.other_size)
-    step.other_size = shrink(seen.other, seen.other_size, other_target, step.drain);
+  step.other_size = shrink(seen.other, seen.other_size, other_target, step.drain);
   const int current_target = seen.current_size > count ? count
                              : changing                ? grow(limits, seen, progress.healthy, step.other_size)
                                                        : count;
-  step.current_size = current_target < seen.current_size
-                          ? shrink(seen.current, seen.current_size, current_target, step.drain)
-                          : current_target;
+  step.current_size = current_target > seen.current_size
+                          ? current_target
+                          : shrink(seen.current, seen.current_size, current_target, step.drain);
   const auto traffic = fleet::traffic(step.rollout);
   if (traffic == fleet::Traffic::OnlyOld)
     drain_all(seen.current, step.drain);
