@@ -3,7 +3,7 @@
 
 # In the network of the cloud that the tests bring up, or on this machine.
 in_openstack() {
-  local cloud=$work/cloud
+  local cloud=${work:?}/cloud
   nsenter --target "$(<"$cloud/pid")" --net \
     env OS_CLIENT_CONFIG_FILE="$cloud/clouds.yaml" OS_CLOUD=test XDG_STATE_HOME="$work/state" XDG_RUNTIME_DIR="$work/run" "$@"
 }
@@ -14,7 +14,7 @@ measure_openstack() {
   local image=$work/hello/$1.qcow2 next=$work/next.qcow2 driver step samples options
   local -A times
   mkdir -p "$work/run"
-  tests/openstack/up "$work/cloud" >>"$log" 2>&1 || { tail -20 "$log" >&2; exit 1; }
+  tests/openstack/up "$work/cloud" >>"${log:?}" 2>&1 || { tail -20 "$log" >&2; exit 1; }
   change_source "$RANDOM"
   cp "$image" "$work/first.qcow2"
   change_source "$RANDOM"
