@@ -12,6 +12,7 @@ command -v wrk >/dev/null || { echo "skipped: wrk is missing"; exit 77; }
 export OS_CLIENT_CONFIG_FILE=$state/clouds.yaml OS_CLOUD=test XDG_STATE_HOME=$work/state XDG_RUNTIME_DIR=$work/run
 mkdir "$work/run"
 fleet=${name//./-}
+limit=1200  # seconds, for what takes one or two minutes on an idle machine
 
 load() {
   env --default-signal=INT wrk -t1 -c4 -d1h --timeout 30s "$endpoint/" >"$work/wrk" 2>&1 &
@@ -52,7 +53,7 @@ is "the fleets" "$(<"$work/out")" ""
 say "refused"
 
 # Both bases, under load.
-up 0 up "$images/service-debian.qcow2" --count 1 --driver-opt flavor=large --env GREETING=here \
+up 0 up "$images/service-debian.qcow2" --count 1 --timeout $limit --driver-opt flavor=large --env GREETING=here \
   --secret "token=$work/token" --driver-opt secrets=config-drive
 endpoint=$(<"$work/out")
 is "its setting" "$(get "$endpoint/env/GREETING")" here
@@ -71,11 +72,11 @@ say "one of the minimal base answers in its place"
 limits=/os-quota-sets/$(api GET identity /projects?name=admin | jq -r '.projects[0].id')
 clean_up "api PUT compute '$limits' '{\"quota_set\": {\"instances\": 10}}'"
 api PUT compute "$limits" '{"quota_set": {"instances": 3}}' >/dev/null
-run 1 scale "$fleet" 4
+run 1 scale "$fleet" 4 --timeout $limit
 says err "[Qq]uota"
 is "who answers" "$(get "$endpoint/env/GREETING")" here
 api PUT compute "$limits" '{"quota_set": {"instances": 10}}' >/dev/null
-run 0 scale "$fleet" 2
+run 0 scale "$fleet" 2 --timeout $limit
 say "a quota is reached: two answer afterwards"
 
 load
