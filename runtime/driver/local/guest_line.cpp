@@ -37,13 +37,18 @@ std::string identity_line(const Identity& identity) {
                      fmt::join(identity.seed, ""));
 }
 
-Identity new_identity(const std::string& host) {
-  Identity identity{.host = host, .time = std::chrono::system_clock::now().time_since_epoch()};
-  fill(identity.mac);
+Mac new_mac() {
+  Mac mac;
+  fill(mac);
+  mac[0] = 0x52;  // as QEMU's own: the bit for "locally administered" set, that for groups not
+  mac[1] = 0x54;
+  mac[2] = 0x00;
+  return mac;
+}
+
+Identity new_identity(const std::string& host, const Mac& mac) {
+  Identity identity{.host = host, .mac = mac, .time = std::chrono::system_clock::now().time_since_epoch()};
   fill(identity.seed);
-  identity.mac[0] = 0x52;  // as QEMU's own: the bit for "locally administered" set, that for groups not
-  identity.mac[1] = 0x54;
-  identity.mac[2] = 0x00;
   return identity;
 }
 

@@ -16,22 +16,27 @@ namespace vmfleet::driver {
 /// Its socket, beside that of the machine's monitor.
 std::filesystem::path guest_line_of(const Launch& launch);
 
+/// A network card's address.
+using Mac = std::array<std::uint8_t, 6>;
+/// A random, locally administered one.
+Mac new_mac();
+
 /// Who a resumed guest is.
 struct Identity {
   std::string host;
-  std::array<std::uint8_t, 6> mac{};
+  Mac mac{};
   std::chrono::nanoseconds time{0};  ///< UTC, since the epoch
   std::array<std::uint8_t, 32> seed{};
 };
 
 /// What QEMU gives a machine's first network card.
-constexpr std::array<std::uint8_t, 6> kDefaultMac{0x52, 0x54, 0x00, 0x12, 0x34, 0x56};
+constexpr Mac kDefaultMac{0x52, 0x54, 0x00, 0x12, 0x34, 0x56};
 
 /// The order to take it on. Pure.
 std::string identity_line(const Identity& identity);
 
-/// One for this host, of now: random, but for the name. The card's address is a locally administered one.
-Identity new_identity(const std::string& host);
+/// One for this host and card, of now, with other random bytes each time.
+Identity new_identity(const std::string& host, const Mac& mac = new_mac());
 
 class GuestLine {
  public:

@@ -37,15 +37,15 @@ void load(machine::Qmp& qmp, const Snapshot& snapshot) {
 
 }  // namespace
 
-void take_on_identity(const Launch& launch, machine::Qmp& qmp) {
+void take_on_identity(const Launch& launch, machine::Qmp& qmp, const Mac& mac) {
   GuestLine line(launch);
-  line.send(identity_line(new_identity(launch.id)));
+  line.send(identity_line(new_identity(launch.id, mac)));
   qmp.execute("cont");
   if (const std::string answer = line.receive(kIdentityLimit); answer != "done")
     throw support::failure(fmt::format("the guest took on no identity of its own: {}", answer));
 }
 
-Running resume(const Launch& launch, const Snapshot& snapshot) {
+Running resume(const Launch& launch, const Snapshot& snapshot, const Mac& mac) {
   make_folder(launch);
   copy_own(snapshot.disk(), launch.folder / "disk.qcow2");
   copy_own(snapshot.console(), launch.log);
@@ -56,7 +56,7 @@ Running resume(const Launch& launch, const Snapshot& snapshot) {
   try {
     auto qmp = with_monitor(launch, process, [](machine::Qmp opened) { return opened; });
     load(qmp, snapshot);
-    take_on_identity(launch, qmp);
+    take_on_identity(launch, qmp, mac);
     auto running = running_machine(launch, process, qmp);
     running.start = "warm";
     return running;

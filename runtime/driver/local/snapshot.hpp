@@ -6,6 +6,7 @@
 #include <stop_token>
 #include <string>
 
+#include "driver/local/guest_line.hpp"
 #include "driver/machines.hpp"
 #include "machine/machine.hpp"
 #include "machine/qmp.hpp"
@@ -36,10 +37,12 @@ void make_snapshot(const Launch& of, const Snapshot& snapshot, const std::stop_t
 Launch donor_of(const Launch& of, const Snapshot& snapshot);
 
 /// Resumes an instance, which has an identity of its own when it returns. Throws Error, and nothing runs.
-Running resume(const Launch& launch, const Snapshot& snapshot);
+Running resume(const Launch& launch, const Snapshot& snapshot, const Mac& mac = new_mac());
 
-/// Lets a machine that is stopped go on as this instance. Throws Error.
-void take_on_identity(const Launch& launch, vmimage::machine::Qmp& qmp);
+/// Lets a machine that is stopped go on as this instance. One that had this identity before has to keep its
+/// card's address: its network would give another card another IP address, to which no port leads. Throws
+/// Error.
+void take_on_identity(const Launch& launch, vmimage::machine::Qmp& qmp, const Mac& mac);
 
 /// Lets QEMU leave memory that is a file out of what it saves, or expects.
 void ignore_shared_memory(vmimage::machine::Qmp& qmp);

@@ -99,7 +99,7 @@ std::optional<Running> WarmPool::take(const Launch& launch) {
   if (same(entry.launch, launch) && is_alive(process_of(entry.running)))
     try {
       machine::Qmp qmp(launch.socket, kMonitorAnswers);
-      take_on_identity(launch, qmp);
+      take_on_identity(launch, qmp, entry.mac);
       fs::create_directories(launch.log.parent_path());
       fs::rename(entry.launch.log, launch.log);
       fs::remove(mark_of(launch.id));
@@ -141,15 +141,16 @@ void WarmPool::work(const std::stop_token& stop) {
     } else if (const auto launch = missing()) {
       making_ = launch->id;
       lock.unlock();
+      const Mac mac = new_mac();
       std::optional<Running> running;
       try {
-        running = make(*launch);
+        running = make(*launch, mac);
       } catch (const std::exception&) {
         // Nothing of it is left; it is tried again.
       }
       lock.lock();
       if (running)
-        ready_.insert_or_assign(launch->id, Entry{standing_by(*launch), *running});
+        ready_.insert_or_assign(launch->id, Entry{standing_by(*launch), *running, mac});
       news_ = running.has_value();
     }
     making_.clear();
@@ -162,7 +163,7 @@ void WarmPool::work(const std::stop_token& stop) {
   }
 }
 
-Running WarmPool::make(const Launch& wanted) const {
+Running WarmPool::make(const Launch& wanted, const Mac& mac) const {
   const auto snapshot = snapshots_.find(wanted);
   if (!snapshot)
     throw support::failure("there is no snapshot of its kind");
@@ -171,7 +172,7 @@ Running WarmPool::make(const Launch& wanted) const {
   support::write_file_atomic(mark_of(launch.id), "", 0600, support::Sync::No);
   Running running;
   try {
-    running = resume(launch, *snapshot);
+    running = resume(launch, *snapshot, mac);
     rehearse(launch, running);
     machine::Qmp(launch.socket, kMonitorAnswers).execute("stop");
     return running;

@@ -33,11 +33,12 @@ class WarmPool {
   struct Entry {
     Launch launch;
     Running running;
+    Mac mac;
   };
   void work(const std::stop_token& stop);
   std::optional<Launch> missing() const;
   std::optional<std::string> superfluous() const;
-  Running make(const Launch& launch) const;
+  Running make(const Launch& launch, const Mac& mac) const;
   void end(const Launch& launch, const Running& running) const;
   std::filesystem::path mark_of(const std::string& id) const { return folder_ / id; }
 
