@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "support/text.hpp"
+
 namespace vmimage::machine {
 
 namespace {
@@ -23,9 +25,7 @@ int parse_status(std::string_view head) {
 }
 
 bool same_name(std::string_view a, std::string_view b) {
-  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [&](char x, char y) { return lower(x) == lower(y); });
+  return support::lower(std::string(a)) == support::lower(std::string(b));
 }
 
 std::string_view trim(std::string_view text) {

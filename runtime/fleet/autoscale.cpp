@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <ctime>
 
 #include "support/error.hpp"
 
@@ -55,6 +56,13 @@ Metric parse_metric(const std::string& text) {
     throw vmimage::support::invalid(fmt::format("'{}' is no metric", text),
                                     fmt::format("known are: {}", fmt::join(kMetrics, ", ")));
   return static_cast<Metric>(found - kMetrics.begin());
+}
+
+int minute_of_week(std::int64_t time) {
+  const std::time_t seconds = time;
+  std::tm local{};
+  ::localtime_r(&seconds, &local);
+  return (local.tm_wday * 24 + local.tm_hour) * 60 + local.tm_min;
 }
 
 Bounds bounds(const Autoscale& autoscale, int minute_of_week) {

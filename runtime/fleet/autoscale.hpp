@@ -45,6 +45,8 @@ struct Bounds {
   int most = 0;
   bool operator==(const Bounds&) const = default;
 };
+/// Of local time; `time`: seconds since the epoch.
+int minute_of_week(std::int64_t time);
 /// Those that hold at a minute of the week (0: Sunday 00:00).
 Bounds bounds(const Autoscale& autoscale, int minute_of_week);
 

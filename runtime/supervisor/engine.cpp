@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <ctime>
 
 #include "machine/serial.hpp"
 #include "supervisor/events.hpp"
@@ -454,16 +453,12 @@ void Engine::follow_load() {
   if (!autoscale || !active() || fleet::under_way(state_.rollout))
     return;
   const auto now = outside_.now();
-  const std::time_t wall = outside_.wall();
-  std::tm local{};
-  ::localtime_r(&wall, &local);
-  const int minute = (local.tm_wday * 24 + local.tm_hour) * 60 + local.tm_min;
   // What was seen before the last change was made by other instances than there are now.
   const bool known = now - state_.scaled >= kLoadWindow;
   const int count = state_.current->spec.count;
-  const auto next =
-      fleet::scale(*autoscale, minute, count, fleet::progress_of(desired(), instances()).healthy,
-                   known ? history_.load(kLoadWindow) : fleet::Load{}, state_.scaled, now);
+  const auto next = fleet::scale(*autoscale, fleet::minute_of_week(outside_.wall()), count,
+                                 fleet::progress_of(desired(), instances()).healthy,
+                                 known ? history_.load(kLoadWindow) : fleet::Load{}, state_.scaled, now);
   if (next.count != count)
     scale(next.count, next.reason);
 }

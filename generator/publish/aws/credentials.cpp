@@ -8,6 +8,7 @@
 #include "support/error.hpp"
 #include "support/json.hpp"
 #include "support/process.hpp"
+#include "support/time.hpp"
 
 namespace vmimage::publish::aws {
 
@@ -23,21 +24,6 @@ constexpr std::chrono::minutes kPatience{5};  // single sign-on may ask somebody
 std::optional<std::string> environment(const std::string& name) {
   const char* value = std::getenv(name.c_str());
   return value && *value ? std::optional<std::string>(value) : std::nullopt;
-}
-
-/// "2026-01-31T12:00:00Z", or with an offset.
-std::optional<std::time_t> parse_time(const std::string& text) {
-  std::tm time{};
-  const char* rest = ::strptime(text.c_str(), "%Y-%m-%dT%H:%M:%S", &time);
-  if (!rest)
-    return std::nullopt;
-  while (*rest == '.' || (*rest >= '0' && *rest <= '9'))
-    ++rest;
-  int hours = 0, minutes = 0;
-  if ((*rest == '+' || *rest == '-') && std::sscanf(rest + 1, "%2d:%2d", &hours, &minutes) != 2)
-    return std::nullopt;
-  const std::time_t offset = (hours * 60 + minutes) * 60;
-  return ::timegm(&time) - (*rest == '-' ? -offset : offset);
 }
 
 support::Result aws_cli(std::vector<std::string> arguments, const std::string& profile) {
@@ -85,7 +71,7 @@ Credentials from_process(const std::string& text) {
   if (found.key.id.empty() || found.key.secret.empty())
     throw failure("failed to read the credentials that the AWS CLI has found: it says no key");
   if (const std::string ends = field("Expiration"); !ends.empty()) {
-    found.ends = parse_time(ends);
+    found.ends = support::parse_time(ends);
     if (!found.ends)
       throw failure(fmt::format("failed to read when the credentials of the AWS CLI end: '{}'", ends));
   }

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <openssl/evp.h>
 
 #include <algorithm>
 #include <atomic>
@@ -19,6 +18,7 @@
 #include "filesystem/qcow2.hpp"
 #include "format/open.hpp"
 #include "format/output.hpp"
+#include "support/base64.hpp"
 #include "support/digest.hpp"
 #include "support/file.hpp"
 #include "support/json.hpp"
@@ -41,14 +41,6 @@ constexpr std::size_t kDigestSize = 32;  // of SHA-256
 
 std::string sha256_bytes(std::string_view bytes) {
   return support::Digest().raw(bytes.data(), bytes.size()).bytes();
-}
-
-std::string base64(const std::string& bytes) {
-  std::string text(4 * ((bytes.size() + 2) / 3) + 1, '\0');
-  text.resize(static_cast<std::size_t>(EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
-                                                       reinterpret_cast<const unsigned char*>(bytes.data()),
-                                                       static_cast<int>(bytes.size()))));
-  return text;
 }
 
 const std::string& zero_digest() {
@@ -112,7 +104,7 @@ class Queue {
 };
 
 void put_block(Client& ebs, const std::string& snapshot, const Piece& piece) {
-  const std::string checksum = base64(piece.digest);
+  const std::string checksum = support::base64(piece.digest);
   const auto answer = ebs({.what = fmt::format("send block {} of '{}'", piece.number, snapshot),
                            .method = "PUT",
                            .path = fmt::format("/snapshots/{}/blocks/{}", snapshot, piece.number),
@@ -328,7 +320,7 @@ std::string linear_checksum(const Blocks& written) {
   std::string all;
   for (const auto& [number, digest] : written)
     all += digest;
-  return base64(sha256_bytes(all));
+  return support::base64(sha256_bytes(all));
 }
 
 Journal::Journal(fs::path file) : file_(std::move(file)) {

@@ -73,18 +73,7 @@ class Glance : public Registry {
 
  private:
   Response call(const std::string& method, const std::string& path, const std::string& body = {}) {
-    const auto ask = [&] {
-      Headers headers{{"X-Auth-Token", session_.token()}};
-      if (!body.empty())
-        headers.emplace("Content-Type", "application/json");
-      return service_.request(method, path, headers, body);
-    };
-    Response response = ask();
-    if (response.status == 401) {  // the token has ended
-      session_.log_in();
-      response = ask();
-    }
-    return response;
+    return session_.call(service_, method, path, body);
   }
 
   static Response expect(int status, const Response& response, const std::string& what) {

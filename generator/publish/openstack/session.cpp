@@ -84,6 +84,22 @@ void Session::log_in() {
   project_ = about.value("project", json::object()).value("id", "");
 }
 
+Response Session::call(const Service& service, const std::string& method, const std::string& path,
+                       const std::string& body) {
+  const auto ask = [&] {
+    Headers headers{{"X-Auth-Token", token_}, {"Accept", "application/json"}};
+    if (!body.empty())
+      headers.emplace("Content-Type", "application/json");
+    return service.request(method, path, headers, body);
+  };
+  Response response = ask();
+  if (response.status == 401) {
+    log_in();
+    response = ask();
+  }
+  return response;
+}
+
 std::string Session::endpoint(const std::string& type) const {
   if (type == "image" && !credentials_.image_endpoint.empty())
     return credentials_.image_endpoint;

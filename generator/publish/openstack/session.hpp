@@ -20,6 +20,9 @@ class Session {
   std::string endpoint(const std::string& type) const;
   const Credentials& credentials() const { return credentials_; }
   Trust trust() const { return {credentials_.authorities, credentials_.verify}; }
+  /// A request with our token, a new one when it has ended. `body`: JSON; empty: none.
+  Response call(const Service& service, const std::string& method, const std::string& path,
+                const std::string& body = {});
   /// Gets a new token: they end, some within the hour.
   void log_in();
 

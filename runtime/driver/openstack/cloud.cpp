@@ -3,14 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <ctime>
 
 #include "recipe/service.hpp"
 #include "support/error.hpp"
+#include "support/text.hpp"
+#include "support/time.hpp"
 
 namespace vmfleet::driver::openstack {
 
-using vmimage::publish::Headers;
 using vmimage::publish::Response;
 using vmimage::publish::Service;
 using vmimage::publish::openstack::reason_of;
@@ -22,6 +22,10 @@ namespace {
 std::string text_of(const json& object, const char* key) {
   const auto found = object.find(key);  // of null: its end
   return found != object.end() && found->is_string() ? found->get<std::string>() : "";
+}
+
+std::int64_t time_of(const json& object, const char* key) {
+  return support::parse_time(text_of(object, key)).value_or(0);
 }
 
 /// What is below a key that may be absent or null.
@@ -73,14 +77,14 @@ bool holds(const json& flavor, const Need& need) {
 }  // namespace
 
 Stack read_stack(const json& stack) {
-  Stack read{.id = text_of(stack, "id"),
-             .status = text_of(stack, "stack_status"),
-             .reason = text_of(stack, "stack_status_reason"),
-             .changed = parse_time(
-                 text_of(stack, text_of(stack, "updated_time").empty() ? "creation_time" : "updated_time")),
-             .parameters = {},
-             .address = {},
-             .groups = {}};
+  Stack read{
+      .id = text_of(stack, "id"),
+      .status = text_of(stack, "stack_status"),
+      .reason = text_of(stack, "stack_status_reason"),
+      .changed = time_of(stack, text_of(stack, "updated_time").empty() ? "creation_time" : "updated_time"),
+      .parameters = {},
+      .address = {},
+      .groups = {}};
   for (const auto& [name, value] : part(stack, "parameters").items())
     read.parameters[name] = value.is_string() ? value.get<std::string>() : value.dump();
   for (const auto& output : part(stack, "outputs")) {
@@ -103,18 +107,11 @@ std::vector<Server> read_servers(const json& servers, const std::string& fleet) 
                     .status = text_of(one, "status"),
                     .group = text_of(about, "vmfleet_group"),
                     .address = first_address(one),
-                    .created = parse_time(text_of(one, "created")),
+                    .created = time_of(one, "created"),
                     .fault = text_of(part(one, "fault"), "message")});
   }
   std::ranges::sort(ours, {}, [](const Server& one) { return std::pair(one.created, one.id); });
   return ours;
-}
-
-std::int64_t parse_time(const std::string& text) {
-  std::tm time{};
-  if (!::strptime(text.c_str(), "%Y-%m-%dT%H:%M:%S", &time))
-    return 0;
-  return ::timegm(&time);
 }
 
 std::vector<fleet::Event> read_events(const json& events, const std::string& stack,
@@ -134,12 +131,10 @@ std::vector<fleet::Event> read_events(const json& events, const std::string& sta
     const bool is_server = in_group && is_identifier(id) && name.find("group_") == std::string::npos;
     if (in_group && !is_server)
       continue;
-    std::string word = status;
-    std::ranges::transform(word, word.begin(), [](unsigned char c) {
-      return c == '_' ? ' ' : static_cast<char>(std::tolower(c));
-    });
+    std::string word = support::lower(status);
+    std::ranges::replace(word, '_', ' ');
     const bool told = reason.empty() || reason == "state changed";
-    read.push_back({.time = parse_time(text_of(one, "event_time")),
+    read.push_back({.time = time_of(one, "event_time"),
                     .event = word,
                     .instance = is_server ? name_of(id) : "",
                     .text = is_server ? (told ? "" : reason) : name + (told ? "" : ": " + reason)});
@@ -201,24 +196,8 @@ Cloud::Cloud(const std::string& name)
       nova_("Nova", session_.endpoint("compute"), session_.trust()),
       neutron_("Neutron", with_version(session_.endpoint("network"), "/v2.0"), session_.trust()) {}
 
-Response Cloud::call(const Service& service, const std::string& method, const std::string& path,
-                     const json& body) {
-  const auto ask = [&] {
-    Headers headers{{"X-Auth-Token", session_.token()}, {"Accept", "application/json"}};
-    if (!body.is_null())
-      headers.emplace("Content-Type", "application/json");
-    return service.request(method, path, headers, body.is_null() ? "" : body.dump());
-  };
-  Response response = ask();
-  if (response.status == 401) {  // the token has ended
-    session_.log_in();
-    response = ask();
-  }
-  return response;
-}
-
 json Cloud::get(const Service& service, const std::string& path, const std::string& what) {
-  const Response response = call(service, "GET", path);
+  const Response response = session_.call(service, "GET", path);
   json body = json::parse(response.body, nullptr, false);
   if (response.status != 200 || !body.is_object())
     throw support::failure(fmt::format("failed to look at {}: {}", what, reason_of(response)));
@@ -227,7 +206,7 @@ json Cloud::get(const Service& service, const std::string& path, const std::stri
 
 void Cloud::order(const Service& service, const std::string& method, const std::string& path,
                   const json& body, const std::string& what) {
-  const Response response = call(service, method, path, body);
+  const Response response = session_.call(service, method, path, body.dump());
   if (response.status >= 200 && response.status < 300)
     return;
   const std::string message = fmt::format("failed to {}: {}", what, reason_of(response));
@@ -241,7 +220,7 @@ std::optional<Stack> Cloud::find(const std::string& name) {
   if (listed.empty())
     return std::nullopt;
   const std::string path = fmt::format("/stacks/{}/{}", name, text_of(listed.front(), "id"));
-  const Response response = call(heat_, "GET", path);
+  const Response response = session_.call(heat_, "GET", path);
   if (response.status == 404)  // it has gone since
     return std::nullopt;
   const json body = json::parse(response.body, nullptr, false);
@@ -271,7 +250,7 @@ void Cloud::update(const std::string& name, const Stack& stack,
 }
 
 void Cloud::remove(const std::string& name, const Stack& stack) {
-  const Response response = call(heat_, "DELETE", fmt::format("/stacks/{}/{}", name, stack.id));
+  const Response response = session_.call(heat_, "DELETE", fmt::format("/stacks/{}/{}", name, stack.id));
   if (response.status != 204 && response.status != 404)
     throw support::failure(fmt::format("failed to remove the stack '{}': {}", name, reason_of(response)));
 }
@@ -311,8 +290,8 @@ std::vector<Server> Cloud::servers(const std::string& fleet) {
 }
 
 std::string Cloud::console(const std::string& server) {
-  const Response response = call(nova_, "POST", fmt::format("/servers/{}/action", server),
-                                 {{"os-getConsoleOutput", json::object()}});
+  const Response response = session_.call(nova_, "POST", fmt::format("/servers/{}/action", server),
+                                          json{{"os-getConsoleOutput", json::object()}}.dump());
   const json body = json::parse(response.body, nullptr, false);
   return response.status == 200 && body.is_object() ? text_of(body, "output") : "";
 }

@@ -46,7 +46,6 @@ std::vector<Server> read_servers(const json& servers, const std::string& fleet);
 /// What happened to a fleet's servers and to its stack, oldest first; the servers as `name_of` calls them.
 std::vector<fleet::Event> read_events(const json& events, const std::string& stack,
                                       const std::function<std::string(const std::string& server)>& name_of);
-std::int64_t parse_time(const std::string& text);  ///< "2026-01-31T12:00:00Z"
 
 /// A flavor that holds so much. Throws Error{Usage} with those that there are.
 struct Need {
@@ -85,8 +84,6 @@ class Cloud {
   std::string network(const std::string& name);
 
  private:
-  vmimage::publish::Response call(const vmimage::publish::Service& service, const std::string& method,
-                                  const std::string& path, const json& body = nullptr);
   json get(const vmimage::publish::Service& service, const std::string& path, const std::string& what);
   void order(const vmimage::publish::Service& service, const std::string& method, const std::string& path,
              const json& body, const std::string& what);

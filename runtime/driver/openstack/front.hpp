@@ -24,7 +24,7 @@ std::string front_config(const fleet::Spec& spec, const vmimage::recipe::Manifes
 std::filesystem::path make_front_image(const std::filesystem::path& folder,
                                        const vmimage::support::Report& report);
 
-/// Where a server's requests come from.
+/// A server, and whether requests go to it.
 struct Place {
   std::string address;  ///< of a server
   balancer::Mode mode = balancer::Mode::Off;

@@ -1,8 +1,7 @@
 #include "driver/openstack/template.hpp"
 
-#include <openssl/evp.h>
-
 #include "fleet/spec.hpp"
+#include "support/base64.hpp"
 #include "support/json.hpp"
 
 namespace vmfleet::driver::openstack {
@@ -127,24 +126,11 @@ std::string make_template(const Shape& shape) {
   return document.dump(2);
 }
 
-namespace {
-
-std::string base64(const std::string& bytes) {
-  std::string text((bytes.size() + 2) / 3 * 4 + 1, '\0');
-  const int size =
-      EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
-                      reinterpret_cast<const unsigned char*>(bytes.data()), static_cast<int>(bytes.size()));
-  text.resize(static_cast<std::size_t>(size));
-  return text;
-}
-
-}  // namespace
-
 std::string make_user_data(const std::map<std::string, std::string>& environment,
                            const std::map<std::string, std::string>& secrets) {
   json document{{"vmimage", 1}, {"environment", environment}, {"secrets", json::object()}};
   for (const auto& [name, bytes] : secrets)
-    document["secrets"][name] = base64(bytes);
+    document["secrets"][name] = vmimage::support::base64(bytes);
   return document.dump();
 }
 
