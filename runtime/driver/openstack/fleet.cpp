@@ -1,0 +1,310 @@
+#include "driver/openstack/fleet.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <thread>
+
+#include "driver/openstack/template.hpp"
+#include "publish/prepare.hpp"
+#include "publish/registry.hpp"
+#include "supervisor/place.hpp"
+#include "supervisor/secrets.hpp"
+#include "support/digest.hpp"
+#include "support/file.hpp"
+#include "support/process.hpp"
+#include "support/progress.hpp"
+
+namespace vmfleet::driver::openstack {
+
+namespace fs = std::filesystem;
+namespace support = vmimage::support;
+
+namespace {
+
+/// The image's identifier in Glance, where it is put unless it is there.
+std::string publish_image(const Options& options, const fs::path& image, const support::Report& report) {
+  const auto registry = vmimage::publish::open_registry("openstack", {options.cloud});
+  const auto prepared = vmimage::publish::prepare(image, "", report);
+  return vmimage::publish::publish(*registry, prepared.upload, 0, report).image.id;
+}
+
+std::vector<std::uint16_t> tcp_ports(const vmimage::recipe::Manifest& manifest) {
+  std::vector<std::uint16_t> ports;
+  for (const auto& port : manifest.ports)
+    if (port.protocol == vmimage::recipe::Protocol::Tcp)
+      ports.push_back(port.number);
+  return ports;
+}
+
+}  // namespace
+
+fs::path known_folder() {
+  return supervisor::fleets_folder() / ".openstack";
+}
+
+fleet::Milliseconds now() {
+  return std::chrono::duration_cast<fleet::Milliseconds>(std::chrono::system_clock::now().time_since_epoch());
+}
+
+Cloud& OpenstackFleet::cloud() {
+  if (!cloud_) {
+    if (!fs::exists(known()))
+      throw support::invalid(fmt::format("there is no fleet '{}'", name_));
+    cloud_.emplace(json::parse(support::read_file(known())).value("cloud", ""));
+  }
+  return *cloud_;
+}
+
+Stack OpenstackFleet::require() {
+  if (auto stack = find())
+    return *stack;
+  throw support::failure(fmt::format("the stack '{}' of the fleet is gone", stack_name_),
+                         fmt::format("'vmfleet down {}' forgets it", name_));
+}
+
+void OpenstackFleet::remember(const Options& options) {
+  fs::create_directories(folder_ / "logs");
+  support::write_file_atomic(known(), json{{"cloud", options.cloud}}.dump() + "\n");
+}
+
+void OpenstackFleet::check(const Wanted& wanted) {
+  const Options options = read_options(wanted.spec.driver_options);
+  if (!wanted.spec.secrets.empty() && !options.secrets)
+    throw support::invalid(
+        "secrets would lie on the servers' config drives, which members of the project can read",
+        "if that is well: --driver-opt secrets=config-drive");
+  if (!wanted.manifest.volumes.empty())
+    throw support::invalid("the driver 'openstack' has no volumes yet, and the image asks for some");
+  if (tcp_ports(wanted.manifest).empty())
+    throw support::invalid("the image has no TCP port that a balancer could lead to");
+  supervisor::read_secrets(wanted.spec.secrets);
+  if (!cloud_)
+    cloud_.emplace(options.cloud);
+  const auto size = fleet::instance_size(wanted.spec, wanted.manifest.size);
+  cloud_->flavor(options.flavor, {size.cpus, size.memory, wanted.manifest.disk});
+  cloud_->flavor(options.balancer_flavor, {1, kFrontMemory, kFrontDisk});
+  cloud_->network(options.network);
+}
+
+OpenstackFleet::Made OpenstackFleet::make(const Wanted& wanted) {
+  const Options options = read_options(wanted.spec.driver_options);
+  support::Progress progress(support::Progress::detect());
+  const auto size = fleet::instance_size(wanted.spec, wanted.manifest.size);
+  Made made{
+      .image = publish_image(options, wanted.spec.image, progress.report()),
+      .flavor = cloud_->flavor(options.flavor, {size.cpus, size.memory, wanted.manifest.disk}),
+      .user_data = make_user_data(wanted.spec.environment, supervisor::read_secrets(wanted.spec.secrets)),
+      .generation = {}};
+  made.generation = support::Digest().add(wanted.manifest.digest).add(made.flavor).add(made.user_data).hex();
+  return made;
+}
+
+Change OpenstackFleet::apply(const Wanted& wanted) {
+  check(wanted);
+  const support::FileLock alone(folder_.string() + ".lock");
+  const auto made = make(wanted);
+  const auto stack = cloud_->find(stack_name_);
+  remember(read_options(wanted.spec.driver_options));
+  last_.reset();
+  return stack ? change(*stack, wanted, made) : create(wanted, made);
+}
+
+Change OpenstackFleet::create(const Wanted& wanted, const Made& made) {
+  const Options options = read_options(wanted.spec.driver_options);
+  support::Progress progress(support::Progress::detect());
+  const support::TempDir folder;
+  const auto image = make_front_image(folder.path(), progress.report());
+  const auto front = publish_image(options, image, progress.report());
+  const auto ports = tcp_ports(wanted.manifest);
+  const std::string key = make_key();
+
+  Record record{.spec = wanted.spec, .groups = {}, .rollout = {}, .port = ports.front()};
+  record.checked = wanted.manifest.health.type != vmimage::recipe::HealthType::None;
+  const Group group{made.generation, wanted.spec.image, "1", wanted.spec};
+  record.groups = {{"a", group}, {"b", {"", wanted.spec.image, "1", wanted.spec}}};
+  cloud_->create(
+      stack_name_,
+      make_template({name_, ports, wanted.spec.port ? wanted.spec.port : ports.front(), kControlPort}),
+      {{"network", cloud_->network(options.network)},
+       {"balancer_image", front},
+       {"balancer_flavor", cloud_->flavor(options.balancer_flavor, {1, kFrontMemory, kFrontDisk})},
+       {"balancer_settings",
+        make_user_data({}, {{"haproxy.cfg", front_config(wanted.spec, wanted.manifest)}, {"key.pem", key}})},
+       {"key", key},
+       {"settings_1", made.user_data},
+       {"settings_2", make_user_data({}, {})},
+       {"a_image", made.image},
+       {"b_image", made.image},
+       {"a_flavor", made.flavor},
+       {"b_flavor", made.flavor},
+       {"a_settings", "1"},
+       {"b_settings", "1"},
+       {"a_count", std::to_string(wanted.spec.count)},
+       {"b_count", "0"},
+       {"ports", json(ports).dump()},
+       {"fleet", to_json(record)}});
+  return {true, false, 0};
+}
+
+Change OpenstackFleet::change(const Stack& stack, const Wanted& wanted, const Made& made) {
+  Record record = record_of(stack);
+  if (json(tcp_ports(wanted.manifest)).dump() != stack.parameters.at("ports") ||
+      wanted.spec.port != record.spec.port)
+    throw support::invalid("the ports of a fleet in OpenStack cannot be changed",
+                           fmt::format("'vmfleet down {}' first, or give another name", name_));
+  const bool was_stopped = record.stopped;
+  const bool same = record.groups.at(record.current).generation == made.generation;
+  if (same && wanted.spec == record.spec && !was_stopped)
+    return {false, false, record.rollout.number};
+  record.stopped = false;
+  if (same) {
+    record.spec = wanted.spec;
+    tell(stack, record);
+    return {true, was_stopped, record.rollout.number};
+  }
+  if (fleet::under_way(record.rollout))
+    throw support::invalid(fmt::format("a change of '{}' is under way", name_),
+                           fmt::format("wait until it is done, or 'vmfleet rollback {}'", name_));
+  // Servers that were kept to go back to make room.
+  if (stack.parameters.at(record.other() + "_count") != "0")
+    tell(stack, record, {{record.other() + "_count", "0"}});
+  const Stack idle = wait_until_idle();
+  const std::string next = record.other();
+  const std::string settings = record.groups.at(record.current).settings == "1" ? "2" : "1";
+  record.groups[next] = {made.generation, wanted.spec.image, settings, wanted.spec};
+  record = turned(record, wanted.rollout.value_or(wanted.spec.rollout), false, "", false, now());
+  record.spec = wanted.spec;
+  tell(idle, record,
+       {{next + "_image", made.image},
+        {next + "_flavor", made.flavor},
+        {next + "_settings", settings},
+        {next + "_count",
+         std::to_string(first_size(record, std::stoi(idle.parameters.at(record.other() + "_count"))))},
+        {"settings_" + settings, made.user_data}});
+  return {true, was_stopped, record.rollout.number};
+}
+
+void OpenstackFleet::tell(const Stack& stack, const Record& record,
+                          std::map<std::string, std::string> parameters) {
+  parameters["fleet"] = to_json(record);
+  cloud().update(stack_name_, stack, parameters);
+  last_.reset();
+}
+
+/// Heat makes one change after the other.
+Stack OpenstackFleet::wait_until_idle() {
+  while (true) {
+    const Stack stack = require();
+    if (!stack.busy())
+      return stack;
+    support::check_interrupt();
+    std::this_thread::sleep_for(std::chrono::milliseconds(500));
+  }
+}
+
+void OpenstackFleet::turn_back(const Stack& stack, const Record& record, const std::string& reason) {
+  const bool there = stack.parameters.at(record.other() + "_count") != "0";
+  tell(stack, turned(record, record.rollout.rules, true, reason, there, now()));
+}
+
+Change OpenstackFleet::roll_back() {
+  const Stack stack = wait_until_idle();
+  const Record record = record_of(stack);
+  const auto& before = record.groups.at(record.other());
+  if (before.generation.empty())
+    throw support::invalid(fmt::format("there is nothing before this that '{}' could go back to", name_));
+  turn_back(stack, record, "");
+  return {true, false, record.rollout.number + 1};
+}
+
+void OpenstackFleet::undo() {
+  const Stack stack = wait_until_idle();
+  const Record record = record_of(stack);
+  if (fleet::under_way(record.rollout) && !record.rollout.back)
+    turn_back(stack, record, "");
+}
+
+Change OpenstackFleet::scale(int count) {
+  const Stack stack = require();
+  Record record = record_of(stack);
+  record.spec.count = count;
+  std::map<std::string, std::string> parameters;
+  const std::string size = record.current + "_count";
+  // Fewer have to drain before; while a change is under way, its rules say how many there are.
+  const auto members = stack.groups.find(record.current);
+  const bool nobody_leaves =
+      count > std::stoi(stack.parameters.at(size)) ||
+      (members != stack.groups.end() && static_cast<int>(members->second.size()) <= count);
+  if (!fleet::under_way(record.rollout) && nobody_leaves)
+    parameters[size] = std::to_string(count);
+  tell(stack, record, parameters);
+  return {true, false, record.rollout.number};
+}
+
+void OpenstackFleet::autoscale(const std::optional<fleet::Autoscale>& autoscale) {
+  const Stack stack = require();
+  Record record = record_of(stack);
+  record.spec.autoscale = autoscale;
+  tell(stack, record);
+}
+
+Change OpenstackFleet::restart() {
+  const Stack stack = wait_until_idle();
+  Record record = record_of(stack);
+  if (fleet::under_way(record.rollout))
+    throw support::invalid(fmt::format("a change of '{}' is under way", name_));
+  const auto parameters = stack.parameters;
+  const std::string from = record.current;
+  const std::string to = record.other();
+  record.groups[to] = record.groups.at(from);
+  record = turned(record, record.spec.rollout, false, "", false, now());
+  tell(stack, record,
+       {{to + "_image", parameters.at(from + "_image")},
+        {to + "_flavor", parameters.at(from + "_flavor")},
+        {to + "_settings", parameters.at(from + "_settings")},
+        {to + "_count", std::to_string(first_size(record, std::stoi(parameters.at(from + "_count"))))}});
+  return {true, false, record.rollout.number};
+}
+
+Change OpenstackFleet::start() {
+  const Stack stack = wait_until_idle();
+  Record record = record_of(stack);
+  record.stopped = false;
+  tell(stack, record, {{record.current + "_count", std::to_string(record.spec.count)}});
+  return {true, true, record.rollout.number};
+}
+
+void OpenstackFleet::stop() {
+  Stack stack = wait_until_idle();
+  Record record = record_of(stack);
+  for (const auto& server : cloud().servers(name_))
+    save_console(server);
+  record.stopped = true;
+  tell(stack, record, {{"a_count", "0"}, {"b_count", "0"}});
+  stack = wait_until_idle();
+  if (stack.failed())
+    throw support::failure(fmt::format("failed to stop '{}': {}", name_, stack.reason));
+}
+
+void OpenstackFleet::down(Volumes) {
+  if (fs::exists(known())) {
+    for (bool asked = false;;) {
+      const auto stack = find();
+      if (!stack)
+        break;
+      // One deletion may end at what is just being made: it is asked for again.
+      if (!asked || stack->status == "DELETE_FAILED")
+        cloud().remove(stack_name_, *stack);
+      asked = true;
+      support::check_interrupt();
+      std::this_thread::sleep_for(std::chrono::milliseconds(500));
+    }
+    fs::remove_all(folder_);
+    fs::remove(folder_.string() + ".lock");
+  }
+  std::error_code kept;
+  fs::remove(known_folder(), kept);  // when it was the last one
+}
+
+}  // namespace vmfleet::driver::openstack
