@@ -1,18 +1,14 @@
 // The suite's ground in a real OpenStack (tests/openstack/up): real images, servers and requests. It has to
 // run in the cloud's network.
 
-#include <httplib.h>
-
 #include <cstdlib>
 #include <filesystem>
 #include <thread>
 
 #include "driver/openstack/driver.hpp"
-#include "ground.hpp"
-#include "inspect/image.hpp"
 #include "publish/http.hpp"
 #include "publish/openstack/session.hpp"
-#include "support/file.hpp"
+#include "real_ground.hpp"
 
 namespace vmfleet::conformance {
 
@@ -22,47 +18,17 @@ using vmimage::support::json;
 
 namespace {
 
-std::string get(const std::string& address, const std::string& path) {
-  const std::string prefix = "http://";
-  httplib::Client client(address.starts_with(prefix) ? address : prefix + address);
-  client.set_read_timeout(20);
-  const auto answer = client.Get(path);
-  return answer && answer->status == 200 ? answer->body : "";
-}
-
-class OpenstackGround : public Ground {
+class OpenstackGround : public RealGround {
  public:
   explicit OpenstackGround(const fs::path& images)
-      : images_(images), session_(openstack::find_credentials("")) {
-    fs::create_directory(run());
-    ::setenv("XDG_STATE_HOME", state().c_str(), 1);
-    ::setenv("XDG_RUNTIME_DIR", run().c_str(), 1);
-  }
-  ~OpenstackGround() override {
-    for (const auto& name : driver_.fleets())
-      driver_.fleet(name)->down(driver::Volumes::Remove);
-  }
+      : RealGround(images), session_(openstack::find_credentials("")) {}
+  ~OpenstackGround() override { take_down_all(); }
 
   driver::Driver& driver() override { return driver_; }
-  driver::Wanted wanted(const std::string& name, Image image) override {
-    const std::string file = image == Image::One   ? "service.qcow2"
-                             : image == Image::Two ? "service-next.qcow2"
-                                                   : "service-crash.qcow2";
-    fleet::Spec spec{.name = name, .image = images_ / file, .count = 2};
-    spec.driver = driver_.name();
-    spec.driver_options = {{"network", "guests"}};
-    return {spec, vmimage::inspect::load_manifest(spec.image)};
-  }
   void destroy(const std::string&, const fleet::InstanceStatus& instance) override {
     for (const auto& server : list("compute", "/servers/detail", "servers"))
       if (instance.address.starts_with(address_of(server) + ":"))
         ask("DELETE", "compute", "/servers/" + server.at("id").get<std::string>());
-  }
-  bool answers(const fleet::Status& fleet) override { return !get(fleet.endpoint, "/").empty(); }
-  std::string setting(const std::string&, const fleet::InstanceStatus& instance,
-                      const std::string& variable) override {
-    const std::string value = get(instance.address, "/env/" + variable);
-    return value.substr(0, value.find('\n'));
   }
   /// Images stay in Glance: 'vmimage unpublish' is for them.
   std::vector<std::string> remains() override {
@@ -85,9 +51,7 @@ class OpenstackGround : public Ground {
   void wait() override { std::this_thread::sleep_for(std::chrono::milliseconds(200)); }
 
  private:
-  fs::path state() const { return folder_.path() / "state"; }
-  fs::path run() const { return folder_.path() / "run"; }
-
+  std::map<std::string, std::string> driver_options() const override { return {{"network", "guests"}}; }
   static std::string address_of(const json& server) {
     for (const auto& [network, addresses] : server.at("addresses").items())
       for (const auto& one : addresses)
@@ -96,16 +60,12 @@ class OpenstackGround : public Ground {
   }
   vmimage::publish::Response ask(const std::string& method, const std::string& type,
                                  const std::string& path) {
-    session_.log_in();
-    const vmimage::publish::Service service(type, session_.endpoint(type), session_.trust());
-    return service.request(method, path, {{"X-Auth-Token", session_.token()}});
+    return session_.call({type, session_.endpoint(type), session_.trust()}, method, path);
   }
   json list(const std::string& type, const std::string& path, const std::string& key) {
     return json::parse(ask("GET", type, path).body).at(key);
   }
 
-  fs::path images_;
-  vmimage::support::TempDir folder_;
   openstack::Session session_;
   driver::OpenstackDriver driver_;
 };

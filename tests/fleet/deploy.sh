@@ -6,27 +6,8 @@ source "$(dirname "$0")/lib.sh"
 next=${image%.qcow2}-next.qcow2
 crash=${image%.qcow2}-crash.qcow2
 errors=${image%.qcow2}-errors.qcow2
-command -v wrk >/dev/null || { echo "skipped: wrk is missing"; exit 77; }
-
-# As many requests as are answered, over eight connections, until unload.
-load() {
-  env --default-signal=INT wrk -t1 -c8 -d1h --timeout 20s "$endpoint/" >"$work/wrk" 2>&1 &
-  client=$!
-}
-
-unload() {
-  kill -INT "$client"
-  wait "$client" || true
-  client=
-}
-
-# unload_whole: none of the requests failed.
-unload_whole() {
-  unload
-  [[ $(sed -n 's/ *\([0-9]*\) requests in .*/\1/p' "$work/wrk") -gt 0 ]] || fail "no load at all: $(cat "$work/wrk")"
-  ! grep -E 'Socket errors|Non-2xx' "$work/wrk" || fail "requests failed"
-  grep 'requests in' "$work/wrk"
-}
+# shellcheck source=../load.sh
+source "$(dirname "$0")/../load.sh"
 
 # all_greet <greeting>: all of the two answer, and with the settings of that image.
 all_greet() {

@@ -8,24 +8,13 @@
 . "$here/../program.sh"
 program=$2
 images=$3
-command -v wrk >/dev/null || { echo "skipped: wrk is missing"; exit 77; }
+# shellcheck source=../load.sh
+. "$here/../load.sh"
 export OS_CLIENT_CONFIG_FILE=$state/clouds.yaml OS_CLOUD=test XDG_STATE_HOME=$work/state XDG_RUNTIME_DIR=$work/run
 mkdir "$work/run"
 fleet=${name//./-}
 limit=1200  # seconds, for what takes one or two minutes on an idle machine
 
-load() {
-  env --default-signal=INT wrk -t1 -c4 -d1h --timeout 30s "$endpoint/" >"$work/wrk" 2>&1 &
-  client=$!
-}
-unload_whole() {
-  kill -INT "$client"
-  wait "$client" || true
-  client=
-  [[ $(sed -n 's/ *\([0-9]*\) requests in .*/\1/p' "$work/wrk") -gt 0 ]] || fail "no load at all: $(<"$work/wrk")"
-  ! grep -E 'Socket errors|Non-2xx' "$work/wrk" || fail "requests failed"
-  say "$(grep 'requests in' "$work/wrk" | xargs), none failed"
-}
 end_load() { [[ -z ${client-} ]] || kill "$client"; }
 clean_up "'$program' down '$fleet'"
 clean_up end_load
@@ -59,7 +48,7 @@ endpoint=$(<"$work/out")
 is "its setting" "$(get "$endpoint/env/GREETING")" here
 is "its secret" "$(get "$endpoint/secret/token")" geheim
 say "one of the Debian base answers"
-load
+connections=4 patience=30 load
 run 0 deploy "$fleet" "$images/service-next.qcow2"
 unload_whole
 run 0 status "$fleet" --json
@@ -79,7 +68,7 @@ api PUT compute "$limits" '{"quota_set": {"instances": 10}}' >/dev/null
 run 0 scale "$fleet" 2 --timeout $limit
 say "a quota is reached: two answer afterwards"
 
-load
+connections=4 patience=30 load
 run 0 rollback "$fleet"
 unload_whole
 run 0 logs "$fleet"

@@ -14,9 +14,11 @@
 #include "driver/openstack/record.hpp"
 #include "driver/openstack/steps.hpp"
 #include "driver/openstack/template.hpp"
+#include "expect.hpp"
 #include "support/error.hpp"
 #include "support/file.hpp"
 #include "support/process.hpp"
+#include "support/time.hpp"
 
 namespace vmfleet::driver::openstack {
 namespace {
@@ -32,13 +34,9 @@ json answer(const std::string& name) {
 
 template <typename Call>
 std::string refusal(const Call& call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    EXPECT_EQ(error.kind(), vmimage::support::ErrorKind::Usage);
-    return std::string(error.what()) + " | " + error.hint();
-  }
-  return "";
+  const Error error = vmimage::error_of(call);
+  EXPECT_EQ(error.kind(), vmimage::support::ErrorKind::Usage);
+  return std::string(error.what()) + " | " + error.hint();
 }
 
 TEST(FleetOpenstack, ReadsAStack) {
@@ -49,7 +47,7 @@ TEST(FleetOpenstack, ReadsAStack) {
   EXPECT_EQ(2u, stack.groups.at("a").size());
   EXPECT_EQ(1u, stack.groups.at("b").size());
   EXPECT_EQ("2", stack.parameters.at("a_count"));
-  EXPECT_EQ(parse_time("2026-11-29T11:14:13Z"), stack.changed);
+  EXPECT_EQ(vmimage::support::parse_time("2026-11-29T11:14:13Z"), stack.changed);
   const Record record = parse_record(stack.parameters.at("fleet"), "the stack");
   EXPECT_EQ("b", record.current);
   EXPECT_EQ(8080, record.port);
