@@ -43,11 +43,17 @@ std::optional<vmimage::machine::Halt> find_halt(const Target& target,
   }
 }
 
-void note(Verdict& verdict, const std::optional<std::string>& cause) {
+/// Of one that starts only the last cause is of interest: each part of a boot has its own.
+void note(Verdict& verdict, const std::optional<std::string>& cause, bool starting) {
   verdict.healthy = !cause;
   verdict.failed_checks = cause ? verdict.failed_checks + 1 : 0;
   verdict.passed_checks = cause ? 0 : verdict.passed_checks + 1;
-  verdict.cause = cause.value_or("");
+  if (!cause)
+    verdict.cause.clear();
+  else if (starting || verdict.cause.empty())
+    verdict.cause = *cause;
+  else if (verdict.cause.find(*cause) == std::string::npos)
+    verdict.cause += ", then " + *cause;
 }
 
 }  // namespace
@@ -101,7 +107,7 @@ void Monitor::run(Watcher& watcher, const Target& target) const {
     lock.lock();
     watcher.verdict.lost = halt && halt->final;
     const bool news = cause || watcher.verdict.healthy != true;
-    note(watcher.verdict, cause);
+    note(watcher.verdict, cause, starting);
     starting = starting && cause;
     if (news)
       changed_();

@@ -24,7 +24,7 @@ struct Verdict {
   std::optional<bool> healthy;  ///< the last check; nothing: none has ended yet
   int failed_checks = 0;        ///< in a row
   int passed_checks = 0;        ///< in a row
-  std::string cause;            ///< of the last failed one
+  std::string cause;            ///< of those that failed in a row, each said once
   bool lost = false;            ///< its machine has stopped for good
 };
 

@@ -1,8 +1,7 @@
 // A service that misbehaves as it is told, for the tests of faults. It runs as root in its guest.
 //   GET /               <host name>
 //   GET /health/<mode>  from here on, checks are answered so: good, bad (500), slow (2 s), late (20 s),
-//   never,
-//                       nonsense (no HTTP), flap (good and bad in turn)
+//                       never, nonsense (no HTTP), flap (good and bad in turn, said on the console)
 //   GET /eat            takes memory until there is none
 //   GET /fill           writes to the disk until there is no room; answers with the reason
 //   GET /fill/<n>       writes n MiB; answers "enough"
@@ -172,8 +171,11 @@ int main() {
       health = path.substr(8);
     if (path.starts_with("/flood"))
       flooding = path == "/flood";
-    if (head.find("vmimage-health") != std::string::npos)  // not those of the balancer
+    if (head.find("vmimage-health") != std::string::npos) {  // not those of the balancer
       odd = !odd;
+      if (health == "flap")
+        std::cout << "faulty: a check, answered " << (odd ? "bad" : "good") << std::endl;
+    }
     std::thread(serve, connection, path, health, odd).detach();
   }
 }

@@ -6,7 +6,7 @@ source "$(dirname "$0")/../lib.sh"
 load=$3
 cat >"$work/guest.json" <<END
 {"version": 1, "name": "guest", "image": "$2/faulty.qcow2", "count": 3,
- "health": {"timeout": 3, "unhealthy_threshold": 3, "replace_after": 2}}
+ "health": {"timeout": 3, "unhealthy_threshold": 4, "replace_after": 2}}
 END
 endpoint=$(vmfleet up "$work/guest.json" --timeout $limit)
 fleet=$XDG_STATE_HOME/vmfleet/guest
