@@ -27,6 +27,7 @@ int main(int argc, char** argv) {
   vmfleet::command::add_start(app);
   vmfleet::command::add_down(app);
   vmfleet::command::add_confine(app);
+  vmfleet::command::add_tap(app);
   vmfleet::command::add_supervise(app);
   return vmimage::support::run_program(app, argc, argv);
 }

@@ -20,7 +20,7 @@ _vmfleet() {
     words="up status list deploy rollback scale autoscale logs events console dashboard debug install uninstall restart stop start down --help --version"
   else
     case $command in
-      up) words="--count --name --env --env-file --secret --port --cpus --memory --cold --warm --warm-pool --overcommit --host-loopback --ipv6 --driver --driver-opt --timeout --help" ;;
+      up) words="--count --name --env --env-file --secret --port --cpus --memory --cold --warm --warm-pool --overcommit --host-loopback --bridge --ipv6 --driver --driver-opt --timeout --help" ;;
       status) words="--json --watch --help" ;;
       list) words="--json --help" ;;
       deploy) words="--strategy --batch --surge --min-healthy --canary --bake --max-errors --keep-old --limit --timeout --help" ;;

@@ -44,6 +44,7 @@ complete -c vmfleet -n '__fish_seen_subcommand_from up' -l warm -d 'Instances ar
 complete -c vmfleet -n '__fish_seen_subcommand_from up' -l warm-pool -x -d 'Instances that stand by'
 complete -c vmfleet -n '__fish_seen_subcommand_from up' -l overcommit -d 'Even without the memory for it'
 complete -c vmfleet -n '__fish_seen_subcommand_from up' -l host-loopback -d 'Let instances reach services of this machine'
+complete -c vmfleet -n '__fish_seen_subcommand_from up' -l bridge -x -d 'Instances are on this bridge of the machine'
 complete -c vmfleet -n '__fish_seen_subcommand_from up' -l ipv6 -d 'The address on ::1, too'
 complete -c vmfleet -n '__fish_seen_subcommand_from up' -l driver -x -a 'local openstack' -d 'Where it runs'
 complete -c vmfleet -n '__fish_seen_subcommand_from up' -l driver-opt -x -d 'What the driver has to know: KEY=VALUE'

@@ -100,13 +100,18 @@ const char* model(NetworkCard card) {
   return "virtio-net-pci";
 }
 
-void add_network(Argv& argv, const Machine& machine) {
+std::string user_network(const Machine& machine) {
   std::string network = machine.ipv6 ? "user,id=net" : "user,id=net,ipv6=off";
   for (const auto& forward : machine.forwards)
     network +=
         fmt::format(",hostfwd={}:{}:{}-:{}", forward.guest.protocol == recipe::Protocol::Udp ? "udp" : "tcp",
                     value(forward.host_address), forward.host_port, forward.guest.number);
-  add(argv, "-netdev", network);
+  return network;
+}
+
+void add_network(Argv& argv, const Machine& machine) {
+  add(argv, "-netdev",
+      machine.tap >= 0 ? fmt::format("tap,id=net,fd={}", machine.tap) : user_network(machine));
   // No option ROM: nothing boots from the network.
   add(argv, "-device",
       fmt::format("{},netdev=net,romfile=", model(machine.card)) +

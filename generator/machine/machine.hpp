@@ -85,6 +85,8 @@ struct Machine {
   std::vector<Forward> forwards;
   bool ipv6 = false;        ///< its user network has IPv6, too
   std::string mac_address;  ///< empty: QEMU's default
+  /// Descriptor of a tap that QEMU inherits, in place of a user network with those forwards; -1: none.
+  int tap = -1;
 };
 
 /// The command line, program first. Source: qemu-system-x86_64(1) of QEMU 7.2.

@@ -37,6 +37,10 @@ const char* const kHttp =
     "  retry-on conn-failure empty-response\n"
     "  http-request disable-l7-retry unless METH_GET or { method HEAD OPTIONS PUT DELETE }\n";
 
+const std::string& address_of(const Route& route, const std::string& own) {
+  return route.address.empty() ? own : route.address;
+}
+
 /// A line for each slot that leads somewhere, and templates for those between them.
 std::string servers(const Config& config, std::uint16_t guest, const std::string& check) {
   std::string text;
@@ -51,7 +55,8 @@ std::string servers(const Config& config, std::uint16_t guest, const std::string
     if (route.mode != Mode::Ready || port == route.ports.end())
       continue;
     leave_free(slot);
-    text += fmt::format("  server instance{} {}:{}{}\n", slot, config.address, port->second, check);
+    text += fmt::format("  server instance{} {}:{}{}\n", slot, address_of(route, config.address),
+                        port->second, check);
     free = slot + 1;
   }
   leave_free(kSlots + 1);
@@ -132,7 +137,8 @@ std::vector<std::string> commands(int slot, const Route& route, const std::vecto
       list.push_back(fmt::format("shutdown sessions server {}", server));
       continue;
     }
-    list.push_back(fmt::format("set server {} addr {} port {}", server, address, port->second));
+    list.push_back(
+        fmt::format("set server {} addr {} port {}", server, address_of(route, address), port->second));
     list.push_back(
         fmt::format("set server {} state {}", server, route.mode == Mode::Ready ? "ready" : "drain"));
   }

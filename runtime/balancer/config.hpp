@@ -27,10 +27,11 @@ struct Listener {
 
 enum class Mode { Off, Ready, Drain };
 
-/// What a slot leads to; guest port → host port.
+/// What a slot leads to; guest port → port at that address.
 struct Route {
   Mode mode = Mode::Off;
   std::map<std::uint16_t, std::uint16_t> ports;
+  std::string address = {};  ///< empty: the balancer's own
   bool operator==(const Route&) const = default;
 };
 

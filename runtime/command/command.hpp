@@ -26,6 +26,7 @@ void add_stop(CLI::App& app);
 void add_start(CLI::App& app);
 void add_down(CLI::App& app);
 void add_confine(CLI::App& app);    ///< not shown: how it starts machines
+void add_tap(CLI::App& app);        ///< the same for those on a bridge
 void add_supervise(CLI::App& app);  ///< not shown: how the program starts itself in the background
 
 }  // namespace vmfleet::command

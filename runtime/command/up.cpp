@@ -39,6 +39,7 @@ struct Options {
   std::optional<int> warm_pool;
   bool overcommit = false;
   bool host_loopback = false;
+  std::string bridge;
   bool ipv6 = false;
   std::string driver;
   std::vector<std::string> driver_options;
@@ -91,6 +92,9 @@ void overlay(fleet::Spec& spec, const Options& options) {
     spec.memory = recipe::parse_size(options.memory);
   spec.network.host_loopback |= options.host_loopback;
   spec.network.ipv6 |= options.ipv6;
+  if (!options.bridge.empty())
+    spec.network.bridge = options.bridge;
+  fleet::check_network(spec.network);
   spec.warm = options.warm.value_or(spec.warm);
   spec.warm_pool = options.warm_pool.value_or(spec.warm_pool);
   spec.overcommit |= options.overcommit;
@@ -246,6 +250,10 @@ void add_up(CLI::App& app) {
                     "Even if the instances together ask for more memory than this machine has");
   command->add_flag("--host-loopback", options->host_loopback,
                     "Instances reach services on this machine's loopback network, as 10.0.2.2");
+  command
+      ->add_option("--bridge", options->bridge,
+                   "Instances are on this bridge of the machine, with addresses of its network")
+      ->type_name("NAME");
   command->add_flag("--ipv6", options->ipv6, "The fleet's address is on ::1, too");
   command->add_option("--driver", options->driver, "Where it runs (default: local)")->type_name("DRIVER");
   command->add_option("--driver-opt", options->driver_options, "What the driver has to know (repeatable)")

@@ -28,8 +28,9 @@ struct Launch {
   std::filesystem::path volumes = {};  ///< folder of the disks of its volumes, which outlives it; empty: none
   std::filesystem::path secrets;       ///< folder of files, one for each secret; empty: there are none
   bool host_loopback =
-      false;         ///< it may reach services on the loopback network of the machine that it runs on
-  bool warm = true;  ///< it may be resumed from a snapshot of a healthy one, where the driver can
+      false;                ///< it may reach services on the loopback network of the machine that it runs on
+  std::string bridge = {};  ///< of the machine that it runs on, to which it is connected; empty: to none
+  bool warm = true;         ///< it may be resumed from a snapshot of a healthy one, where the driver can
   std::filesystem::path folder;  ///< its own: made and removed by the driver
   std::filesystem::path socket;  ///< place for its control socket
   std::filesystem::path log;     ///< its serial console; outlives it
@@ -38,9 +39,11 @@ struct Launch {
 /// A running machine; what must be kept to find it again.
 struct Running {
   pid_t pid = 0;
-  std::uint64_t start_time = 0;                  ///< tells a process from a later one with the same pid
-  std::map<std::uint16_t, std::uint16_t> ports;  ///< guest's TCP port → port on 127.0.0.1
-  std::string start = {};                        ///< "warm…", or "cold: <why>"; empty: not known
+  std::uint64_t start_time = 0;  ///< tells a process from a later one with the same pid
+  /// Guest's TCP port → port on 127.0.0.1, or on the guest's own address when it is on a bridge.
+  std::map<std::uint16_t, std::uint16_t> ports;
+  std::string start = {};  ///< "warm…", or "cold: <why>"; empty: not known
+  bool bridged = false;    ///< it has an address of its own, which its guest line tells
   bool operator==(const Running&) const = default;
 };
 

@@ -72,9 +72,18 @@ bool read_start(Fields& fields) {
 
 Network read_network(Fields fields) {
   Network network{.host_loopback = fields.boolean("host_loopback", false),
-                  .ipv6 = fields.boolean("ipv6", false)};
+                  .ipv6 = fields.boolean("ipv6", false),
+                  .bridge = fields.string("bridge", "")};
   fields.finish();
+  about(fields, "bridge", [&] { check_network(network); });
   return network;
+}
+
+json network_json(const Network& network) {
+  json document{{"host_loopback", network.host_loopback}, {"ipv6", network.ipv6}};
+  if (!network.bridge.empty())
+    document["bridge"] = network.bridge;
+  return document;
 }
 
 /// All but what the document itself is.
@@ -141,7 +150,7 @@ std::string to_json(const Spec& spec) {
                 {"start", spec.warm ? "warm" : "cold"},
                 {"warm_pool", spec.warm_pool},
                 {"overcommit", spec.overcommit},
-                {"network", {{"host_loopback", spec.network.host_loopback}, {"ipv6", spec.network.ipv6}}},
+                {"network", network_json(spec.network)},
                 {"driver", spec.driver},
                 {"health", to_json(spec.rules)},
                 {"rollout", to_json(spec.rollout)}};
@@ -171,6 +180,18 @@ void check_name(const std::string& name) {
   if (!std::regex_match(name, kName))
     throw invalid(fmt::format("'{}' is no name for a fleet", name),
                   "use at most 48 letters, digits and . _ -, first and last a letter or digit");
+}
+
+void check_network(const Network& network) {
+  if (network.bridge.empty())
+    return;
+  static const std::regex name("[^/\\s]{1,15}");  // dev_valid_name() of Linux
+  if (!std::regex_match(network.bridge, name) || network.bridge == "." || network.bridge == "..")
+    throw invalid(fmt::format("'{}' cannot be the name of a bridge", network.bridge),
+                  "'ip link show type bridge' lists those that there are");
+  if (network.host_loopback)
+    throw invalid("what is on a bridge does not reach services on this machine's loopback network",
+                  "leave host_loopback out, and let them listen on the bridge's address");
 }
 
 std::string default_name(const std::string& service) {

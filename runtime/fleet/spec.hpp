@@ -22,8 +22,9 @@ constexpr int kMaximumCount = 100;
 /// How instances are connected.
 struct Network {
   bool host_loopback =
-      false;          ///< they reach services on the loopback network of the machine that they run on
-  bool ipv6 = false;  ///< the fleet's address is on ::1, too
+      false;                ///< they reach services on the loopback network of the machine that they run on
+  bool ipv6 = false;        ///< the fleet's address is on ::1, too
+  std::string bridge = {};  ///< they are on this bridge of that machine; empty: QEMU's user network
   bool operator==(const Network&) const = default;
 };
 
@@ -62,6 +63,8 @@ bool is_spec(const std::string& text);
 
 /// Throws Error{Usage} unless `name` can be the name of a fleet (it is part of host names and files).
 void check_name(const std::string& name);
+/// Throws Error{Usage} unless instances can be connected so.
+void check_network(const Network& network);
 /// A name made of what an image says its service is called.
 std::string default_name(const std::string& service);
 

@@ -1,5 +1,6 @@
 #include "health/monitor.hpp"
 
+#include "driver/local/guest_line.hpp"
 #include "machine/health.hpp"
 #include "machine/qmp.hpp"
 #include "machine/run_state.hpp"
@@ -11,18 +12,33 @@ using std::chrono::milliseconds;
 namespace {
 
 constexpr milliseconds kWhileStarting{250};  // a boot should not wait for its check
+constexpr milliseconds kGuestAnswers{2000};
+
+/// Where a machine on a bridge is: asked when that is not known, and when it may be elsewhere.
+void find_address(Target& target) {
+  try {
+    const std::string address = driver::ask_address(target.guest_line, kGuestAnswers);
+    if (!address.empty())
+      target.address = address;
+  } catch (const std::exception&) {
+    // It has not booted so far, or it hangs.
+  }
+}
 
 /// That its network is not there yet is of interest while it starts only; later, it takes connections late
 /// because it is busy. For a TCP check it is the answer itself.
 std::optional<std::string> check_once(const Target& target, bool starting) {
+  if (target.address.empty())
+    return "it has no address yet: its network's DHCP gave it none, or it does not tell";
   try {
     vmimage::machine::Reached reached;
-    if (starting || target.check.type == vmimage::recipe::HealthType::Tcp)
+    // What is on a bridge takes its connections itself.
+    if (target.guest_line.empty() && (starting || target.check.type == recipe::HealthType::Tcp))
       reached = [&](std::uint16_t) {
         vmimage::machine::Qmp qmp(target.monitor, target.timeout);
         return vmimage::machine::reached_guest(qmp, target.check.port);
       };
-    return vmimage::machine::check_health(target.check, "127.0.0.1", target.port, target.timeout, reached);
+    return vmimage::machine::check_health(target.check, target.address, target.port, target.timeout, reached);
   } catch (const std::exception& error) {
     return error.what();
   }
@@ -95,16 +111,21 @@ Verdict Monitor::verdict(const std::string& id) {
   return found->second->verdict;
 }
 
-void Monitor::run(Watcher& watcher, const Target& target) const {
+void Monitor::run(Watcher& watcher, Target target) const {
   std::unique_lock lock(watcher.mutex);
   bool starting = true;
+  bool astray = target.address.empty();
   while (!watcher.stop) {
     lock.unlock();
+    if (astray && !target.guest_line.empty())
+      find_address(target);
     auto cause = check_once(target, starting);
     const auto halt = find_halt(target, cause);
     if (halt)
       cause = halt->cause;
+    astray = cause.has_value();
     lock.lock();
+    watcher.verdict.address = target.address;
     watcher.verdict.lost = halt && halt->final;
     const bool news = cause || watcher.verdict.healthy != true;
     note(watcher.verdict, cause, starting);

@@ -26,13 +26,16 @@ struct Verdict {
   int passed_checks = 0;        ///< in a row
   std::string cause;            ///< of those that failed in a row, each said once
   bool lost = false;            ///< its machine has stopped for good
+  std::string address = {};     ///< where the last check went
 };
 
 /// Where a check goes.
 struct Target {
   recipe::HealthCheck check;
-  std::uint16_t port = 0;                    ///< on 127.0.0.1
+  std::string address = "127.0.0.1";         ///< empty: its guest line is asked
+  std::uint16_t port = 0;                    ///< at that address
   std::string monitor;                       ///< path of the machine's QMP socket
+  std::string guest_line = {};               ///< path of its socket; empty: its address is that and no other
   std::chrono::milliseconds interval{1000};  ///< between two checks, once it has answered
   std::chrono::milliseconds timeout{3000};   ///< of one check
   bool operator==(const Target&) const = default;
@@ -66,7 +69,7 @@ class Monitor : public Checks {
     Verdict verdict;
     std::thread thread;
   };
-  void run(Watcher& watcher, const Target& target) const;
+  void run(Watcher& watcher, Target target) const;
   void reap();
 
   std::function<void()> changed_;

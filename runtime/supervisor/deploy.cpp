@@ -335,8 +335,9 @@ fleet::Status Engine::status() {
       one.rate = history_.rate(record.id);
       one.start = look.running.start;
       const auto port = look.running.ports.find(main_port(*manifest_of(record.digest)));
-      if (port != look.running.ports.end())
-        one.address = fmt::format("127.0.0.1:{}", port->second);
+      const std::string address = look.running.bridged ? record.address : "127.0.0.1";
+      if (port != look.running.ports.end() && !address.empty())
+        one.address = fmt::format("{}:{}", address, port->second);
     }
     const bool well = record.state == fleet::State::Healthy || record.state == fleet::State::Debug;
     if (!well && !record.cause.empty())

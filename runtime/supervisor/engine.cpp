@@ -158,13 +158,18 @@ void Engine::look_at(Record& record) {
   const auto manifest = manifest_of(record.digest);
   if (look.phase == driver::Look::Phase::Alive) {
     const auto port = look.running.ports.find(manifest->health.port);
+    const bool bridged = look.running.bridged;
     outside_.checks.watch(record.id,
                           {.check = manifest->health,
+                           .address = bridged ? record.address : "127.0.0.1",
                            .port = port == look.running.ports.end() ? std::uint16_t{0} : port->second,
                            .monitor = place_.monitor(record.id),
+                           .guest_line = bridged ? place_.guest_line(record.id).string() : "",
                            .interval = rules().interval,
                            .timeout = rules().timeout});
     verdict = outside_.checks.verdict(record.id);
+    if (bridged)
+      record.address = verdict.address.empty() ? record.address : verdict.address;
     sighting.healthy = verdict.healthy;
     sighting.failed_checks = verdict.failed_checks;
     sighting.passed_checks = verdict.passed_checks;
@@ -338,6 +343,7 @@ driver::Launch Engine::launch_of(const Record& record) {
           .volumes = record.volumes ? place_.volumes(record.volumes) : fs::path(),
           .secrets = made_by.secrets.empty() ? fs::path() : place_.secrets(made_by.secrets),
           .host_loopback = made_by.spec.network.host_loopback,
+          .bridge = made_by.spec.network.bridge,
           .warm = made_by.spec.warm,
           .folder = place_.instance(record.id),
           .socket = place_.monitor(record.id),
@@ -402,7 +408,8 @@ void Engine::route() {
         {.id = record.id, .generation = record.generation, .state = record.state}, wanted);
     if (ready)
       ready_.insert(record.id);
-    routes_[record.slot] = {ready ? balancer::Mode::Ready : balancer::Mode::Drain, record.running->ports};
+    routes_[record.slot] = {ready ? balancer::Mode::Ready : balancer::Mode::Drain, record.running->ports,
+                            record.address};
   }
   if (state_.listeners.empty() && serving_)
     return;

@@ -28,6 +28,7 @@ struct Place {
   fs::path control() const { return sockets / "control"; }
   fs::path balancer() const { return sockets / "balancer"; }
   fs::path console(const std::string& id) const { return monitor(id).parent_path() / "console"; }
+  fs::path guest_line(const std::string& id) const { return monitor(id).parent_path() / "guest"; }
   fs::path monitor(const std::string& id) const;  ///< the QMP socket, in the machine's own folder of sockets
 };
 

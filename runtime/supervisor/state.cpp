@@ -32,12 +32,19 @@ json running_json(const driver::Running& running) {
   json ports = json::array();
   for (const auto& [guest, host] : running.ports)
     ports.push_back({guest, host});
-  return {
-      {"pid", running.pid}, {"start_time", running.start_time}, {"ports", ports}, {"start", running.start}};
+  return {{"pid", running.pid},
+          {"start_time", running.start_time},
+          {"ports", ports},
+          {"start", running.start},
+          {"bridged", running.bridged}};
 }
 
 driver::Running parse_running(const json& document) {
-  driver::Running running{document.at("pid"), document.at("start_time"), {}, document.value("start", "")};
+  driver::Running running{document.at("pid"),
+                          document.at("start_time"),
+                          {},
+                          document.value("start", ""),
+                          document.value("bridged", false)};
   for (const auto& pair : document.at("ports"))
     running.ports[pair.at(0)] = pair.at(1);
   return running;
@@ -64,6 +71,8 @@ json record_json(const Record& record) {
                 {"started_at", record.started_at},
                 {"cause", record.cause},
                 {"reason", record.reason}};
+  if (!record.address.empty())
+    document["address"] = record.address;
   if (record.volumes)
     document["volumes"] = record.volumes;
   if (record.healthy_since)
@@ -87,6 +96,7 @@ Record parse_record(const json& document) {
   record.cause = document.at("cause");
   record.reason = document.value("reason", "");
   record.volumes = document.value("volumes", 0);
+  record.address = document.value("address", "");
   if (document.contains("healthy_since"))
     record.healthy_since = fleet::Milliseconds(document.at("healthy_since").get<std::int64_t>());
   if (document.contains("running"))
@@ -161,6 +171,8 @@ std::string Deployment::generation() const {
     all.add(secrets);
   if (spec.network.host_loopback)
     all.add("host loopback");
+  if (!spec.network.bridge.empty())
+    all.add("bridge").add(spec.network.bridge);
   return all.hex().substr(0, 16);
 }
 

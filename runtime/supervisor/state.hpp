@@ -50,6 +50,7 @@ struct Record {
   std::string reason;           ///< why it is ended
   int volumes = 0;              ///< the number of the set that it holds until it is gone; 0: none
   std::optional<driver::Running> running;
+  std::string address = {};  ///< that it has on a bridge, once it is known
   bool operator==(const Record&) const = default;
 };
 

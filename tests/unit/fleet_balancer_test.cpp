@@ -71,6 +71,15 @@ TEST(FleetBalancer, ServersThatAreReadyAreThereFromTheStart) {
   EXPECT_TRUE(has(text, "  server-template instance 1-256 127.0.0.1:1 disabled\n")) << "of the other port";
 }
 
+TEST(FleetBalancer, AnInstanceMayHaveAnAddressOfItsOwn) {
+  const Route route{Mode::Ready, {{8080, 8080}}, "192.0.2.7"};
+  EXPECT_EQ("set server port-8080/instance3 addr 192.0.2.7 port 8080",
+            commands(3, route, {{8080, 20001}}, "127.0.0.1")[0]);
+  Config one = config("http://:8080/");
+  one.routes = {{1, route}};
+  EXPECT_TRUE(has(to_text(one), "  server instance1 192.0.2.7:8080 check"));
+}
+
 TEST(FleetBalancer, CommandsSetEveryPortOfASlot) {
   const std::vector<Listener> listeners{{8080, 20001}, {9090, 20002}};
   const Route route{Mode::Ready, {{8080, 41000}, {9090, 41001}}};

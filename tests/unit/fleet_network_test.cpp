@@ -1,7 +1,8 @@
-// Whether this machine has IPv6.
+// Whether this machine has IPv6; taps on its bridges.
 
 #include <gtest/gtest.h>
 
+#include "driver/local/bridge.hpp"
 #include "driver/local/network.hpp"
 
 namespace vmfleet::driver {
@@ -16,6 +17,25 @@ TEST(FleetNetwork, AnAddressThatReachesBeyondItsLink) {
   EXPECT_FALSE(parse_ipv6(kLoopback + kLink));
   EXPECT_TRUE(parse_ipv6(kLoopback + kGlobal + kLink));
   EXPECT_FALSE(parse_ipv6("fd000000000000000000000000000002 01 40 00 80       lo\n"));
+}
+
+TEST(FleetNetwork, ATapThatIsRefusedSaysWhatToDo) {
+  const auto advice = [](const char* refusal, bool root) { return advice_on_tap(refusal, "br0", root); };
+  EXPECT_NE(std::string::npos, advice("access denied by acl file", true).find("'allow br0' in /etc/qemu"));
+  EXPECT_NE(std::string::npos,
+            advice("failed to parse default acl file `/etc/qemu/bridge.conf'", false).find("'allow br0'"));
+  EXPECT_NE(std::string::npos,
+            advice("failed to create tun device: Operation not permitted", false).find("chmod u+s"));
+  EXPECT_NE(std::string::npos,
+            advice("failed to create tun device: Operation not permitted", true).find("CAP_NET_ADMIN"));
+  EXPECT_NE(std::string::npos,
+            advice("failed to add interface `tap0' to bridge `br0': Operation not supported", true)
+                .find("ip link show br0"));
+}
+
+TEST(FleetNetwork, AMachineInheritsItsTap) {
+  EXPECT_EQ((std::vector<std::string>{"/proc/self/exe", "tap", "br0", "--", "qemu", "-m"}),
+            with_tap("br0", {"qemu", "-m"}));
 }
 
 }  // namespace

@@ -61,6 +61,9 @@ TEST(FleetSnapshot, FitsNoneWithOtherSettingsSecretsImageOrNetwork) {
   other.host_loopback = true;
   EXPECT_NE(snapshot_name(other, vm("orders-3")), name);
   other = launch();
+  other.bridge = "br0";
+  EXPECT_NE(snapshot_name(other, vm("orders-3")), name);
+  other = launch();
   recipe::Manifest manifest;
   manifest.digest = "sha256:2";
   other.manifest = std::make_shared<recipe::Manifest>(manifest);
@@ -101,6 +104,15 @@ TEST(FleetSnapshot, IdentityIsOneLine) {
   identity.seed[31] = 0x01;
   EXPECT_EQ(identity_line(identity),
             "identity orders-3 5254000ab0ff 1700000000 12 ab" + std::string(60, '0') + "01");
+}
+
+TEST(FleetSnapshot, AGuestsAddressIsAnAnswerOrNone) {
+  EXPECT_EQ("192.0.2.1", parse_address("address 192.0.2.1"));
+  EXPECT_EQ("", parse_address("address none"));
+  EXPECT_EQ("", parse_address("address 192.0.2.1; drop"));
+  EXPECT_EQ(std::nullopt, parse_address("failed: no such order"));
+  EXPECT_EQ(std::nullopt, parse_address("address"));
+  EXPECT_EQ(std::nullopt, parse_address(""));
 }
 
 TEST(FleetSnapshot, NoTwoIdentitiesAreTheSame) {

@@ -101,7 +101,8 @@ TEST(FleetState, WhatIsWrittenIsReadAgain) {
   record.id = "a-8";
   record.slot = 3;
   record.healthy_since = fleet::Milliseconds(5);
-  record.running = driver::Running{4711, 99, {{8080, 40001}}};
+  record.running = driver::Running{4711, 99, {{8080, 40001}}, "cold: it is on a bridge", true};
+  record.address = "192.0.2.7";
   record.reason = "fewer are wanted";
   state.instances = {record, {}};
   state.gone = {{"a-1", "/i", 1000, 2000, "failed: HTTP 500"}};

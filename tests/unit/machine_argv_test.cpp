@@ -104,6 +104,14 @@ TEST(MachineArgv, Ipv6WhereItIsAskedFor) {
   EXPECT_TRUE(has(qemu_argv(machine), "-netdev", "user,id=net"));
 }
 
+TEST(MachineArgv, ATapIsInPlaceOfTheUserNetwork) {
+  Machine machine = example();
+  machine.tap = 3;
+  machine.mac_address = "52:54:00:12:34:57";
+  EXPECT_TRUE(has(qemu_argv(machine), "-netdev", "tap,id=net,fd=3"));
+  EXPECT_TRUE(has(qemu_argv(machine), "-device", "virtio-net-pci,netdev=net,romfile=,mac=52:54:00:12:34:57"));
+}
+
 TEST(MachineArgv, SecretsAreFilesAndNeverWords) {
   Machine machine = example();
   EXPECT_FALSE(has(qemu_argv(machine), "-global", "fw_cfg_io.x-file-slots=128"));

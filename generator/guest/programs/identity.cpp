@@ -2,6 +2,9 @@
 // request. It waits on the second serial port for lines, and answers each with one:
 //   hello                                             "ready", or "never: <why>" when a snapshot of this
 //                                                     guest must not be used
+//   address                                           "address 192.0.2.1", of the first network card;
+//   "address
+//                                                     none" while it has none
 //   identity HOST MAC SECONDS NANOSECONDS SEED        "done", or "failed: <what>"
 // MAC: 12 hexadecimal digits; the time is UTC's since the epoch; SEED: 64 hexadecimal digits of randomness.
 // Without such a port it ends at once.
@@ -83,22 +86,58 @@ bool set_host_name(const Identity& identity) {
   return call(__NR_sethostname, address(identity.host), static_cast<long>(length(identity.host))) == 0;
 }
 
-/// Of the first Ethernet card; netdevice(7).
+/// The first Ethernet card, with its hardware address; netdevice(7).
+bool find_card(long socket, ifreq& request) {
+  for (int index = 1; index < kInterfaces; ++index) {
+    request = {};
+    request.ifr_ifindex = index;
+    if (call(__NR_ioctl, socket, SIOCGIFNAME, address(&request)) == 0 &&
+        call(__NR_ioctl, socket, SIOCGIFHWADDR, address(&request)) == 0 &&
+        request.ifr_hwaddr.sa_family == ARPHRD_ETHER)
+      return true;
+  }
+  return false;
+}
+
 bool set_mac(const Identity& identity) {
   const long socket = call(__NR_socket, kInet, kDatagram);
-  bool done = false;
-  for (int index = 1; index < kInterfaces && !done; ++index) {
-    ifreq request{};
-    request.ifr_ifindex = index;
-    if (call(__NR_ioctl, socket, SIOCGIFNAME, address(&request)) < 0 ||
-        call(__NR_ioctl, socket, SIOCGIFHWADDR, address(&request)) < 0 ||
-        request.ifr_hwaddr.sa_family != ARPHRD_ETHER)
-      continue;
-    memcpy(request.ifr_hwaddr.sa_data, identity.mac, kMac);
-    done = call(__NR_ioctl, socket, SIOCSIFHWADDR, address(&request)) == 0;
+  ifreq card{};
+  bool done = find_card(socket, card);
+  if (done) {
+    memcpy(card.ifr_hwaddr.sa_data, identity.mac, kMac);
+    done = call(__NR_ioctl, socket, SIOCSIFHWADDR, address(&card)) == 0;
   }
   call(__NR_close, socket);
   return done;
+}
+
+/// Appends a number of up to three digits; returns where the text goes on.
+char* append(char* text, Byte value) {
+  if (value >= 100)
+    *text++ = static_cast<char>('0' + value / 100);
+  if (value >= 10)
+    *text++ = static_cast<char>('0' + value / 10 % 10);
+  *text++ = static_cast<char>('0' + value % 10);
+  return text;
+}
+
+const char* tell_address() {
+  static char text[] = "address 255.255.255.255\n";
+  constexpr Word kPrefix = 8, kBytes = 4;
+  const long socket = call(__NR_socket, kInet, kDatagram);
+  ifreq card{};
+  const bool known = find_card(socket, card) && call(__NR_ioctl, socket, SIOCGIFADDR, address(&card)) == 0;
+  call(__NR_close, socket);
+  if (!known)
+    return "address none\n";
+  const Byte* bytes = reinterpret_cast<const Byte*>(card.ifr_addr.sa_data) + 2;  // behind the port, in_addr
+  char* end = text + kPrefix;
+  for (Word i = 0; i < kBytes; ++i) {
+    end = append(end, bytes[i]);
+    *end++ = i + 1 < kBytes ? '.' : '\n';
+  }
+  *end = 0;
+  return text;
 }
 
 /// machine-id(5). In place: whoever opens it finds the old one or the new one.
@@ -167,6 +206,8 @@ const char* answer(char* line) {
   const Word count = split(line, words, kWords);
   if (count == 1 && same(words[0], "hello"))
     return prepare();
+  if (count == 1 && same(words[0], "address"))
+    return tell_address();
   Identity identity{};
   if (count != kWords || !same(words[0], "identity") || !parse_hex(words[2], identity.mac, kMac) ||
       !parse_hex(words[5], identity.seed, kSeed))

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "driver/local/bridge.hpp"
 #include "driver/local/memory.hpp"
 #include "fleet/rules.hpp"
 #include "machine/accelerator.hpp"
@@ -13,6 +14,7 @@
 #include "supervisor/logs.hpp"
 #include "supervisor/secrets.hpp"
 #include "supervisor/volumes.hpp"
+#include "support/error.hpp"
 #include "support/json.hpp"
 
 namespace vmfleet::driver {
@@ -40,6 +42,17 @@ int most_of(const fleet::Autoscale& autoscale) {
   return most;
 }
 
+void check_bridge(const Wanted& wanted) {
+  const std::string& bridge = wanted.spec.network.bridge;
+  if (bridge.empty())
+    return;
+  if (wanted.manifest.base.starts_with("file:"))
+    throw vmimage::support::invalid(
+        "an image on a base 'file:' has no program that tells its address on a bridge",
+        "leave the bridge out, or use another base");
+  open_tap(bridge);
+}
+
 class LocalFleet : public Fleet {
  public:
   explicit LocalFleet(const std::string& name) : client_(supervisor::locate(name)), name_(name) {}
@@ -60,6 +73,7 @@ class LocalFleet : public Fleet {
   void check(const Wanted& wanted) override {
     require_memory(wanted.spec, wanted.manifest.size);
     supervisor::read_secrets(wanted.spec.secrets);
+    check_bridge(wanted);
     const auto acceleration = vmimage::machine::probe_acceleration();
     if (acceleration.kind == vmimage::machine::Accelerator::Tcg)
       fmt::print(stderr, "vmfleet: without KVM, so slower: {}\n", acceleration.reason);

@@ -1,5 +1,6 @@
 #include "driver/local/guest_line.hpp"
 
+#include <arpa/inet.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <poll.h>
@@ -52,7 +53,7 @@ Identity new_identity(const std::string& host, const Mac& mac) {
   return identity;
 }
 
-GuestLine::GuestLine(const Launch& launch) : socket_(support::connect_unix(guest_line_of(launch))) {}
+GuestLine::GuestLine(const fs::path& socket) : socket_(support::connect_unix(socket)) {}
 
 void GuestLine::send(const std::string& line) {
   const std::string text = line + "\n";  // short: the socket takes it whole
@@ -78,6 +79,27 @@ std::string GuestLine::receive(milliseconds limit) {
       throw support::failure("the machine ended");
     if (got > 0)
       buffer_.append(bytes.data(), static_cast<std::size_t>(got));
+  }
+}
+
+std::optional<std::string> parse_address(const std::string& line) {
+  const std::string prefix = "address ";
+  if (!line.starts_with(prefix))
+    return std::nullopt;
+  const std::string address = line.substr(prefix.size());
+  in_addr parsed{};
+  return ::inet_pton(AF_INET, address.c_str(), &parsed) == 1 ? address : "";
+}
+
+std::string ask_address(const fs::path& guest_line, milliseconds limit) {
+  GuestLine line(guest_line);
+  // What was asked before, and cut off, is a line of its own.
+  line.send("\naddress");
+  const auto until = Clock::now() + limit;
+  while (true) {
+    const auto left = std::chrono::duration_cast<milliseconds>(until - Clock::now());
+    if (const auto address = parse_address(line.receive(left)))
+      return *address;
   }
 }
 

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 
 #include "driver/machines.hpp"
@@ -41,7 +42,8 @@ Identity new_identity(const std::string& host, const Mac& mac = new_mac());
 class GuestLine {
  public:
   /// Connects. Throws Error.
-  explicit GuestLine(const Launch& launch);
+  explicit GuestLine(const Launch& launch) : GuestLine(guest_line_of(launch)) {}
+  explicit GuestLine(const std::filesystem::path& socket);
   void send(const std::string& line);
   /// The guest's next line. Throws Error when none comes in time.
   std::string receive(std::chrono::milliseconds limit);
@@ -50,5 +52,10 @@ class GuestLine {
   vmimage::support::Descriptor socket_;
   std::string buffer_;
 };
+
+/// The IPv4 address of a guest's first card; empty: it has none yet. Throws Error when it does not answer.
+std::string ask_address(const std::filesystem::path& guest_line, std::chrono::milliseconds limit);
+/// Out of the guest's line; nothing: it is no answer to that. Pure.
+std::optional<std::string> parse_address(const std::string& line);
 
 }  // namespace vmfleet::driver

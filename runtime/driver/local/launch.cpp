@@ -1,11 +1,13 @@
 #include "driver/local/launch.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <signal.h>
 
 #include <map>
 #include <mutex>
 
+#include "driver/local/bridge.hpp"
 #include "driver/local/cgroup.hpp"
 #include "driver/local/guard.hpp"
 #include "driver/local/guest_line.hpp"
@@ -73,6 +75,18 @@ void set_firmware(machine::Machine& vm, const Launch& launch) {
     machine::use_uefi(vm, machine::find_uefi(), launch.folder);
     vm.size.memory = std::max(vm.size.memory, machine::kUefiMemory);
   }
+}
+
+void set_network(machine::Machine& vm, const Launch& launch) {
+  if (!launch.bridge.empty()) {
+    vm.tap = kTap;
+    vm.mac_address = fmt::format("{:02x}", fmt::join(new_mac(), ":"));  // others are on the same bridge
+    return;
+  }
+  vm.ipv6 = has_ipv6();
+  for (const auto& port : launch.manifest->ports)
+    if (port.protocol == recipe::Protocol::Tcp)
+      vm.forwards.push_back({port, "127.0.0.1", 0});
 }
 
 std::vector<std::string> command_line(const machine::Machine& vm, const fs::path& folder) {
@@ -153,19 +167,18 @@ machine::Machine describe(const Launch& launch) {
   vm.serial_log = launch.log;
   vm.serial_socket = launch.socket.parent_path() / "console";
   vm.settings = launch.folder / "settings";
-  vm.ipv6 = has_ipv6();
+  set_network(vm, launch);
   if (!launch.secrets.empty())
     for (const auto& entry : fs::directory_iterator(launch.secrets))
       vm.secrets[entry.path().filename()] = secrets_of(launch) / entry.path().filename();
-  for (const auto& port : launch.manifest->ports)
-    if (port.protocol == recipe::Protocol::Tcp)
-      vm.forwards.push_back({port, "127.0.0.1", 0});
   return vm;
 }
 
 ProcessId start_qemu(const Launch& launch, const machine::Machine& vm) {
-  const auto argv = guarded(launch, vm, command_line(vm, launch.folder));
-  const pid_t pid = support::start_detached(isolated(launch, vm, argv), launch.folder / "qemu.log");
+  auto argv = isolated(launch, vm, guarded(launch, vm, command_line(vm, launch.folder)));
+  if (!launch.bridge.empty())
+    argv = with_tap(launch.bridge, argv);
+  const pid_t pid = support::start_detached(argv, launch.folder / "qemu.log");
   const auto process = identify(pid);
   if (!process)
     throw failed_start(launch);
@@ -174,11 +187,15 @@ ProcessId start_qemu(const Launch& launch, const machine::Machine& vm) {
 }
 
 Running running_machine(const Launch& launch, const ProcessId& process, machine::Qmp& qmp) {
-  Running running{process.pid, process.start_time, {}, {}};
+  Running running{.pid = process.pid,
+                  .start_time = process.start_time,
+                  .ports = {},
+                  .start = {},
+                  .bridged = !launch.bridge.empty()};
   fs::remove_all(secrets_of(launch));
   for (const auto& port : launch.manifest->ports)
     if (port.protocol == recipe::Protocol::Tcp)
-      running.ports[port.number] = machine::forwarded_port(qmp, port);
+      running.ports[port.number] = running.bridged ? port.number : machine::forwarded_port(qmp, port);
   return running;
 }
 

@@ -46,11 +46,12 @@ bool Snapshot::exists() const {
 std::string snapshot_name(const Launch& launch, const machine::Machine& vm) {
   support::Digest all;
   all.add(kVersion).add(boot_id()).add(launch.manifest->digest).add(launch.secrets.string());
-  all.add(launch.host_loopback ? "host loopback" : "");
+  all.add(launch.host_loopback ? "host loopback" : "").add(launch.bridge);
   for (const auto& [key, value] : launch.environment)
     all.add(key).add(value);
   machine::Machine kind = vm;  // without what each has of its own
   kind.name.clear();
+  kind.mac_address.clear();
   kind.disk.clear();
   kind.qmp_socket = kind.guest_line = kind.serial_log = kind.serial_socket = kind.settings =
       kind.uefi_variables = "x";

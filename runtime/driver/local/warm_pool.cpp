@@ -28,7 +28,7 @@ constexpr std::chrono::milliseconds kMonitorAnswers{2000};
 bool same(const Launch& a, const Launch& b) {
   return a.id == b.id && a.manifest->digest == b.manifest->digest && a.size == b.size &&
          a.environment == b.environment && a.secrets == b.secrets && a.host_loopback == b.host_loopback &&
-         a.warm == b.warm && a.volumes == b.volumes;
+         a.bridge == b.bridge && a.warm == b.warm && a.volumes == b.volumes;
 }
 
 /// Its log gets its place with its start: before it, there is no such instance.

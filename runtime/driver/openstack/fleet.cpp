@@ -74,6 +74,9 @@ void OpenstackFleet::check(const Wanted& wanted) {
     throw support::invalid(
         "secrets would lie on the servers' config drives, which members of the project can read",
         "if that is well: --driver-opt secrets=config-drive");
+  if (!wanted.spec.network.bridge.empty())
+    throw support::invalid("a bridge is for the driver 'local'",
+                           "here, the network is --driver-opt network=NAME");
   if (!wanted.manifest.volumes.empty())
     throw support::invalid("the driver 'openstack' has no volumes yet, and the image asks for some");
   if (tcp_ports(wanted.manifest).empty())

@@ -1,0 +1,72 @@
+#!/usr/bin/env bash
+# Instances on a bridge, with addresses that its network gives them; in namespaces of this test's own.
+if [[ -z ${IN_NAMESPACE-} ]]; then
+  if ((EUID != 0)) || ! unshare --net --mount true; then
+    echo "skipped: no root that may make namespaces"
+    exit 77
+  fi
+  IN_NAMESPACE=yes exec unshare --net --mount "$0" "$@"
+fi
+# shellcheck source-path=SCRIPTDIR
+source "$(dirname "$0")/lib.sh"
+for tool in dnsmasq ip; do
+  command -v "$tool" >/dev/null || { echo "skipped: $tool is missing"; exit 77; }
+done
+
+ip link set lo up
+ip link add br0 type bridge
+ip address add 192.0.2.1/24 dev br0
+ip link set br0 up
+dnsmasq --keep-in-foreground --conf-file=/dev/null --pid-file= --port=0 --no-ping --interface=br0 --bind-interfaces \
+  --dhcp-range=192.0.2.100,192.0.2.199,1h --dhcp-leasefile="$work/leases" --log-dhcp --log-facility="$work/dnsmasq.log" &
+client=$! # ended with the test
+# What QEMU's helper allows is in /etc/qemu/bridge.conf: here, in an /etc of our own.
+cp -a /etc "$work/etc"
+rm -rf "$work/etc/qemu"
+mount --bind "$work/etc" /etc
+
+up() { vmfleet up "$image" --name service --timeout $limit "$@"; }
+
+say "a bridge that is not there, or not allowed"
+expect 2 "there is no bridge 'br9' on this machine" up --bridge br9
+expect 2 "the bridge 'br0' cannot be used: .*acl file" up --bridge br0
+mkdir /etc/qemu
+echo "allow br1" >/etc/qemu/bridge.conf
+expect 2 "'allow br0' in /etc/qemu/bridge.conf" up --bridge br0
+echo "allow br0" >/etc/qemu/bridge.conf
+echo "allow lo" >>/etc/qemu/bridge.conf
+expect 2 "the bridge 'lo' cannot be used: " up --bridge lo
+expect 2 "is on a bridge does not reach .* loopback" up --bridge br0 --host-loopback
+nothing_left
+
+say "two instances, each with an address of the network"
+address=$(up --bridge br0 --count 2)
+[[ $(for _ in $(seq 12); do get "$address/"; done | sort -u | wc -l) == 2 ]] || fail "not both answer at $address"
+addresses() { status service '.instances[].address' | sort; }
+[[ $(addresses | sort -u | grep -cE '^192\.0\.2\.1[0-9][0-9]:8080$') == 2 ]] || fail "their addresses: $(addresses)"
+for one in $(addresses); do get "http://$one/" >/dev/null; done
+[[ $(cut -d' ' -f2 "$work/leases" | sort -u | wc -l) == 2 ]] || fail "their cards: $(cat "$work/leases")"
+
+say "and no other network"
+for pid in $(pids service); do
+  if ss -Hltunp | grep "pid=$pid,"; then fail "QEMU listens"; fi
+done
+
+say "one that ends is replaced, at an address of its own"
+before=$(addresses)
+kill -9 "$(pids service | head -n 1)"
+new() { [[ $(addresses | grep -vxF "$before" | grep -c :8080) == 1 ]] && is service .healthy 2; }
+await $limit "a new address" new
+[[ $(for _ in $(seq 12); do get "$address/"; done | sort -u | wc -l) == 2 ]] || fail "not both answer at $address"
+
+say "another supervisor goes on with them"
+before=$(pids service)
+kill -9 "$(supervisors service)"
+await 30 "a supervisor that finds them healthy" is service .healthy 2
+[[ $(pids service) == "$before" ]] || fail "they were started anew"
+get "$address/" >/dev/null
+
+say "down leaves nothing, on the bridge neither"
+vmfleet down service
+nothing_left
+[[ -z $(ip -o link show type tun) ]] || fail "taps are left: $(ip -o link show type tun)"
