@@ -275,7 +275,9 @@ void Engine::prepare_next() {
     return;
   std::vector<driver::Launch> next;
   const auto& spec = state_.current->spec;
-  if (active() && spec.warm && manifest_of(state_.current->digest)->volumes.empty())
+  // One that stands by would let the address that its network's DHCP has given it expire.
+  if (active() && spec.warm && spec.network.bridge.empty() &&
+      manifest_of(state_.current->digest)->volumes.empty())
     for (int i = 0; i < spec.warm_pool; ++i)
       next.push_back(launch_of(new_record(*state_.current, state_.next_number + i)));
   outside_.machines.prepare(next);

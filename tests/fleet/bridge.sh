@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Instances on a bridge, with addresses that its network gives them; in namespaces of this test's own.
+# bridge.sh <vmfleet> <folder> <image>
 if [[ -z ${IN_NAMESPACE-} ]]; then
   if ((EUID != 0)) || ! unshare --net --mount true; then
     echo "skipped: no root that may make namespaces"
@@ -9,6 +10,7 @@ if [[ -z ${IN_NAMESPACE-} ]]; then
 fi
 # shellcheck source-path=SCRIPTDIR
 source "$(dirname "$0")/lib.sh"
+image=$2/$3
 for tool in dnsmasq ip; do
   command -v "$tool" >/dev/null || { echo "skipped: $tool is missing"; exit 77; }
 done
@@ -39,13 +41,27 @@ expect 2 "the bridge 'lo' cannot be used: " up --bridge lo
 expect 2 "is on a bridge does not reach .* loopback" up --bridge br0 --host-loopback
 nothing_left
 
-say "two instances, each with an address of the network"
-address=$(up --bridge br0 --count 2)
-[[ $(for _ in $(seq 12); do get "$address/"; done | sort -u | wc -l) == 2 ]] || fail "not both answer at $address"
+# Instances that answer at the fleet's address.
+both_answer() {
+  [[ $(for _ in $(seq 12); do get "$address/"; done | sort -u | wc -l) == 2 ]] || fail "not both answer at $address"
+}
 addresses() { status service '.instances[].address' | sort; }
-[[ $(addresses | sort -u | grep -cE '^192\.0\.2\.1[0-9][0-9]:8080$') == 2 ]] || fail "their addresses: $(addresses)"
-for one in $(addresses); do get "http://$one/" >/dev/null; done
-[[ $(cut -d' ' -f2 "$work/leases" | sort -u | wc -l) == 2 ]] || fail "their cards: $(cat "$work/leases")"
+# The card of each is the one that the network knows at its address.
+check_addresses() {
+  local one card
+  [[ $(addresses | sort -u | grep -cE '^192\.0\.2\.1[0-9][0-9]:8080$') == 2 ]] || fail "their addresses: $(addresses)"
+  for one in $(addresses); do
+    card=$(get "http://$one/identity" | sed -n 3p)
+    grep -q " $card ${one%:*} " "$work/leases" || fail "$one has the card $card: $(cat "$work/leases")"
+  done
+}
+
+say "two instances, each with an address of the network; the second one is resumed from a snapshot"
+address=$(up --bridge br0 --count 2)
+both_answer
+check_addresses
+is service '[.instances[].start] | sort | join(", ")' "cold: the first of its kind, warm" ||
+  fail "they started so: $(status service '.instances[].start')"
 
 say "and no other network"
 for pid in $(pids service); do
@@ -57,7 +73,9 @@ before=$(addresses)
 kill -9 "$(pids service | head -n 1)"
 new() { [[ $(addresses | grep -vxF "$before" | grep -c :8080) == 1 ]] && is service .healthy 2; }
 await $limit "a new address" new
-[[ $(for _ in $(seq 12); do get "$address/"; done | sort -u | wc -l) == 2 ]] || fail "not both answer at $address"
+both_answer
+check_addresses
+is service '.instances[-1].start' warm || fail "it started so: $(status service '.instances[-1].start')"
 
 say "another supervisor goes on with them"
 before=$(pids service)

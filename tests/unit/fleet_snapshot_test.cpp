@@ -104,6 +104,8 @@ TEST(FleetSnapshot, IdentityIsOneLine) {
   identity.seed[31] = 0x01;
   EXPECT_EQ(identity_line(identity),
             "identity orders-3 5254000ab0ff 1700000000 12 ab" + std::string(60, '0') + "01");
+  identity.renew = true;
+  EXPECT_TRUE(identity_line(identity).ends_with("01 renew"));
 }
 
 TEST(FleetSnapshot, AGuestsAddressIsAnAnswerOrNone) {
@@ -119,6 +121,7 @@ TEST(FleetSnapshot, NoTwoIdentitiesAreTheSame) {
   const Identity one = new_identity("a"), two = new_identity("a");
   EXPECT_NE(one.mac, two.mac);
   EXPECT_NE(one.seed, two.seed);
+  EXPECT_EQ("52:54:00", to_string(one.mac).substr(0, 8));
   EXPECT_EQ(one.mac[0] & 3, 2) << "locally administered, and no group's";
 }
 

@@ -6,6 +6,8 @@
 //   "address
 //                                                     none" while it has none
 //   identity HOST MAC SECONDS NANOSECONDS SEED        "done", or "failed: <what>"
+//   identity HOST MAC SECONDS NANOSECONDS SEED renew  the same; the card gives its addresses up, and asks for
+//   others
 // MAC: 12 hexadecimal digits; the time is UTC's since the epoch; SEED: 64 hexadecimal digits of randomness.
 // Without such a port it ends at once.
 
@@ -27,9 +29,11 @@ namespace {
 constexpr const char* kPort = "/dev/ttyS1";
 constexpr const char* kMachineId = "/etc/machine-id";
 constexpr const char* kSshKey = "/etc/ssh/ssh_host_ed25519_key";  // of debian-ssh-keys.service
-constexpr long kRealtime = 0;                                     // CLOCK_REALTIME
-constexpr long kInet = 2, kDatagram = 2;                          // AF_INET, SOCK_DGRAM
-constexpr int kInterfaces = 16;                                   // among them the Ethernet card is found
+constexpr const char kDhcpClient[] = "/run/udhcpc.";  // pid, in a file for each card: minimal-start
+constexpr long kTerminate = 15;                       // SIGTERM
+constexpr long kRealtime = 0;                         // CLOCK_REALTIME
+constexpr long kInet = 2, kDatagram = 2;              // AF_INET, SOCK_DGRAM
+constexpr int kInterfaces = 16;                       // among them the Ethernet card is found
 constexpr Word kSeed = 32, kMac = 6, kId = 16;
 
 struct Identity {
@@ -37,6 +41,7 @@ struct Identity {
   Byte mac[kMac];
   __kernel_timespec time;
   Byte seed[kSeed];
+  bool renew;
 };
 
 /// Takes "0123…" apart; false: it is no such text of this length.
@@ -99,13 +104,56 @@ bool find_card(long socket, ifreq& request) {
   return false;
 }
 
-bool set_mac(const Identity& identity) {
+bool set_mac(long socket, ifreq card, const Identity& identity) {
+  memcpy(card.ifr_hwaddr.sa_data, identity.mac, kMac);
+  return call(__NR_ioctl, socket, SIOCSIFHWADDR, address(&card)) == 0;
+}
+
+/// A card that is down loses its IPv6 addresses, and its IPv4 address when that is set to none.
+bool set_down(long socket, ifreq card) {
+  if (call(__NR_ioctl, socket, SIOCGIFFLAGS, address(&card)) < 0)
+    return false;
+  card.ifr_flags = static_cast<short>(card.ifr_flags & ~IFF_UP);
+  if (call(__NR_ioctl, socket, SIOCSIFFLAGS, address(&card)) < 0)
+    return false;
+  memset(&card.ifr_addr, 0, sizeof card.ifr_addr);
+  card.ifr_addr.sa_family = kInet;
+  call(__NR_ioctl, socket, SIOCSIFADDR, address(&card));  // it may have none
+  return true;
+}
+
+bool set_up(long socket, ifreq card) {
+  if (call(__NR_ioctl, socket, SIOCGIFFLAGS, address(&card)) < 0)
+    return false;
+  card.ifr_flags = static_cast<short>(card.ifr_flags | IFF_UP);
+  return call(__NR_ioctl, socket, SIOCSIFFLAGS, address(&card)) == 0;
+}
+
+/// That of the base "minimal" is started anew when it ends; systemd-networkd sees for itself what its card
+/// is.
+void end_dhcp_client(const ifreq& card) {
+  char path[sizeof kDhcpClient + IFNAMSIZ] = {};
+  char pid[16] = {};
+  memcpy(path, kDhcpClient, sizeof kDhcpClient - 1);
+  memcpy(path + sizeof kDhcpClient - 1, card.ifr_name, length(card.ifr_name));
+  const long file = call(__NR_open, address(path), O_RDONLY | O_CLOEXEC);
+  if (file < 0)
+    return;
+  if (call(__NR_read, file, address(pid), sizeof pid - 1) > 0 && number(pid) > 1)
+    call(__NR_kill, static_cast<long>(number(pid)), kTerminate);
+  call(__NR_close, file);
+}
+
+bool set_card(const Identity& identity) {
   const long socket = call(__NR_socket, kInet, kDatagram);
   ifreq card{};
   bool done = find_card(socket, card);
-  if (done) {
-    memcpy(card.ifr_hwaddr.sa_data, identity.mac, kMac);
-    done = call(__NR_ioctl, socket, SIOCSIFHWADDR, address(&card)) == 0;
+  if (done && identity.renew)
+    done = set_down(socket, card);
+  done = done && set_mac(socket, card, identity);
+  if (done && identity.renew) {
+    done = set_up(socket, card);
+    end_dhcp_client(card);
   }
   call(__NR_close, socket);
   return done;
@@ -166,7 +214,7 @@ const char* take_on(const Identity& identity) {
     return "failed: the entropy\n";
   if (!set_host_name(identity))
     return "failed: the host name\n";
-  if (!set_mac(identity))
+  if (!set_card(identity))
     return "failed: the network card's address\n";
   if (!set_machine_id())
     return "failed: the machine's id\n";
@@ -202,15 +250,16 @@ Word split(char* line, char** words, Word most) {
 
 const char* answer(char* line) {
   constexpr Word kWords = 6;
-  char* words[kWords];
-  const Word count = split(line, words, kWords);
+  char* words[kWords + 1];
+  const Word count = split(line, words, kWords + 1);
   if (count == 1 && same(words[0], "hello"))
     return prepare();
   if (count == 1 && same(words[0], "address"))
     return tell_address();
   Identity identity{};
-  if (count != kWords || !same(words[0], "identity") || !parse_hex(words[2], identity.mac, kMac) ||
-      !parse_hex(words[5], identity.seed, kSeed))
+  identity.renew = count == kWords + 1 && same(words[kWords], "renew");
+  if ((count != kWords && !identity.renew) || !same(words[0], "identity") ||
+      !parse_hex(words[2], identity.mac, kMac) || !parse_hex(words[5], identity.seed, kSeed))
     return "failed: no such order\n";
   identity.host = words[1];
   identity.time = {static_cast<long long>(number(words[3])), static_cast<long long>(number(words[4]))};

@@ -33,9 +33,9 @@ fs::path guest_line_of(const Launch& launch) {
 
 std::string identity_line(const Identity& identity) {
   constexpr std::int64_t kSecond = 1'000'000'000;
-  return fmt::format("identity {} {:02x} {} {} {:02x}", identity.host, fmt::join(identity.mac, ""),
+  return fmt::format("identity {} {:02x} {} {} {:02x}{}", identity.host, fmt::join(identity.mac, ""),
                      identity.time.count() / kSecond, identity.time.count() % kSecond,
-                     fmt::join(identity.seed, ""));
+                     fmt::join(identity.seed, ""), identity.renew ? " renew" : "");
 }
 
 Mac new_mac() {
@@ -45,6 +45,10 @@ Mac new_mac() {
   mac[1] = 0x54;
   mac[2] = 0x00;
   return mac;
+}
+
+std::string to_string(const Mac& mac) {
+  return fmt::format("{:02x}", fmt::join(mac, ":"));
 }
 
 Identity new_identity(const std::string& host, const Mac& mac) {
@@ -101,6 +105,15 @@ std::string ask_address(const fs::path& guest_line, milliseconds limit) {
     if (const auto address = parse_address(line.receive(left)))
       return *address;
   }
+}
+
+std::string address_of(const Launch& launch, const Running& running, milliseconds limit) {
+  if (!running.bridged)
+    return "127.0.0.1";
+  const std::string address = ask_address(guest_line_of(launch), limit);
+  if (address.empty())
+    throw support::failure("its network's DHCP has given it no address");
+  return address;
 }
 
 }  // namespace vmfleet::driver

@@ -21,6 +21,7 @@ std::filesystem::path guest_line_of(const Launch& launch);
 using Mac = std::array<std::uint8_t, 6>;
 /// A random, locally administered one.
 Mac new_mac();
+std::string to_string(const Mac& mac);  ///< "52:54:00:12:34:56"
 
 /// Who a resumed guest is.
 struct Identity {
@@ -28,6 +29,7 @@ struct Identity {
   Mac mac{};
   std::chrono::nanoseconds time{0};  ///< UTC, since the epoch
   std::array<std::uint8_t, 32> seed{};
+  bool renew = false;  ///< its card is in a network that gives it another address
 };
 
 /// What QEMU gives a machine's first network card.
@@ -55,6 +57,8 @@ class GuestLine {
 
 /// The IPv4 address of a guest's first card; empty: it has none yet. Throws Error when it does not answer.
 std::string ask_address(const std::filesystem::path& guest_line, std::chrono::milliseconds limit);
+/// Where its ports are. Throws Error while that is not known.
+std::string address_of(const Launch& launch, const Running& running, std::chrono::milliseconds limit);
 /// Out of the guest's line; nothing: it is no answer to that. Pure.
 std::optional<std::string> parse_address(const std::string& line);
 

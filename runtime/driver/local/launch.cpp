@@ -1,7 +1,6 @@
 #include "driver/local/launch.hpp"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <signal.h>
 
 #include <map>
@@ -80,7 +79,7 @@ void set_firmware(machine::Machine& vm, const Launch& launch) {
 void set_network(machine::Machine& vm, const Launch& launch) {
   if (!launch.bridge.empty()) {
     vm.tap = kTap;
-    vm.mac_address = fmt::format("{:02x}", fmt::join(new_mac(), ":"));  // others are on the same bridge
+    vm.mac_address = to_string(new_mac());  // others are on the same bridge
     return;
   }
   vm.ipv6 = has_ipv6();

@@ -39,7 +39,9 @@ void load(machine::Qmp& qmp, const Snapshot& snapshot) {
 
 void take_on_identity(const Launch& launch, machine::Qmp& qmp, const Mac& mac) {
   GuestLine line(launch);
-  line.send(identity_line(new_identity(launch.id, mac)));
+  auto identity = new_identity(launch.id, mac);
+  identity.renew = !launch.bridge.empty();
+  line.send(identity_line(identity));
   qmp.execute("cont");
   if (const std::string answer = line.receive(kIdentityLimit); answer != "done")
     throw support::failure(fmt::format("the guest took on no identity of its own: {}", answer));

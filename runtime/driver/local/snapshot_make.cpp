@@ -58,6 +58,10 @@ class Donor {
     make_folder(launch_);
     make_overlay(launch_);
     auto vm = describe(launch_);
+    if (!launch_.bridge.empty()) {
+      mac_ = new_mac();
+      vm.mac_address = to_string(mac_);
+    }
     const support::Descriptor memory(
         ::open(part.memory().c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
     if (!memory.open())  // QEMU gives it its size
@@ -68,10 +72,12 @@ class Donor {
   }
   const ProcessId& process() const { return process_; }
   const Launch& launch() const { return launch_; }
+  const Mac& mac() const { return mac_; }
 
  private:
   Launch launch_;
   ProcessId process_;
+  Mac mac_ = kDefaultMac;
 };
 
 void check(const Donor& donor, const std::stop_token& give_up, Clock::time_point until) {
@@ -86,20 +92,23 @@ void check(const Donor& donor, const std::stop_token& give_up, Clock::time_point
 void wait_until_healthy(const Donor& donor, const Running& running, const std::stop_token& give_up) {
   const auto& health = donor.launch().manifest->health;
   const auto until = Clock::now() + kBootLimit;
-  const auto reached = [&](std::uint16_t) {
-    machine::Qmp qmp(donor.launch().socket, kCheckLimit);
-    return machine::reached_guest(qmp, health.port);
-  };
+  machine::Reached reached;  // on a bridge, the guest takes its connections itself
+  if (!running.bridged)
+    reached = [&](std::uint16_t) {
+      machine::Qmp qmp(donor.launch().socket, kCheckLimit);
+      return machine::reached_guest(qmp, health.port);
+    };
   const auto port = running.ports.find(health.port);
   if (port == running.ports.end())
     throw failure("the image has no health check, so that nothing tells when it is ready");
   while (true) {
     check(donor, give_up, until);
     try {
-      if (!machine::check_health(health, "127.0.0.1", port->second, kCheckLimit, reached))
+      const std::string address = address_of(donor.launch(), running, kCheckLimit);
+      if (!machine::check_health(health, address, port->second, kCheckLimit, reached))
         return;
     } catch (const support::Error&) {
-      // Its monitor did not answer: whether it runs is looked at again.
+      // Its monitor did not answer, or it has no address yet: whether it runs is looked at again.
     }
     std::this_thread::sleep_for(kBetweenChecks);
   }
@@ -127,7 +136,7 @@ void rehearse_identity(const Donor& donor) {
   if (const std::string answer = line.receive(kAnswerLimit); answer != "ready")
     throw failure(answer.starts_with("never: ") ? answer.substr(7) : answer);
   auto identity = new_identity(donor.launch().id);
-  identity.mac = kDefaultMac;
+  identity.mac = donor.mac();
   line.send(identity_line(identity));
   if (const std::string answer = line.receive(kAnswerLimit); answer != "done")
     throw failure(fmt::format("the guest takes on no identity: {}", answer));

@@ -52,8 +52,6 @@ Running Snapshots::start(const Launch& launch, const std::stop_token& stop) {
     return cold("as asked for");
   if (!launch.volumes.empty())
     return cold("its volumes are its own");
-  if (!launch.bridge.empty())
-    return cold("it is on a bridge");
   const std::string name = snapshot_name(launch, describe(launch));
   const auto choice = choose(launch, name, stop);
   if (!choice.snapshot)
