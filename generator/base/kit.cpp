@@ -25,7 +25,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr const char* kKitVersion = "8";  // raise when the kit's content changes shape
+constexpr const char* kKitVersion = "9";  // raise when the kit's content changes shape
 
 constexpr char kKernelPrefix[] = "linux-image-";
 
@@ -33,12 +33,13 @@ constexpr char kKernelPrefix[] = "linux-image-";
 // in, and the cloud kernel has no AHCI and no IDE at all.
 const std::vector<std::string> kInitrdModules{"virtio_pci", "virtio_blk", "virtio_scsi", "sd_mod",
                                               "nvme",       "vmw_pvscsi", "ext4",        "crc32c_generic",
-                                              "ahci",       "ata_piix"};
+                                              "ahci",       "ata_piix",   "hv_storvsc"};
 
-// Network cards of emulated machines and of EC2, others are virtio's; the device that is told when a kernel
-// panics; and what OpenStack's config drive is read with.
-const std::vector<std::string> kCards{"vmxnet3", "e1000", "ena", "pvpanic", "pvpanic-pci", "cdrom",
-                                      "sr_mod",  "isofs", "fat", "vfat",    "nls_cp437",   "nls_ascii"};
+// Network cards of emulated machines, EC2, Azure and Google's clouds, others are virtio's; the device that is
+// told when a kernel panics; and what OpenStack's config drive is read with.
+const std::vector<std::string> kCards{"vmxnet3", "e1000",       "ena",       "gve",      "hv_netvsc",
+                                      "pvpanic", "pvpanic-pci", "cdrom",     "sr_mod",   "isofs",
+                                      "fat",     "vfat",        "nls_cp437", "nls_ascii"};
 
 /// Newer suites ship under /usr what older ones had at the root.
 fs::path merged(const fs::path& tree, const fs::path& path) {

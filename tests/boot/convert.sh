@@ -24,6 +24,11 @@ for file in "$work"/all/*; do
   mv "$work/image" "$file"
 done
 
+# Drivers of the clouds that these are for: Hyper-V's disks in the initrd, with what they need, before it; and cards.
+grep -aq 'scsi_common scsi_mod hv_vmbus scsi_transport_fc hv_storvsc$' "$work/all/a.b.raw" || fail "no disk driver for Azure"
+run 0 ls "$image:/usr/lib/vmimage/cards"
+for card in hv_netvsc gve; do says out "$card\.ko"; done
+
 # The same bytes again, from another format.
 run 0 convert "$work/all/a.b.ova" --to raw --to gce,raw.gz,vmdk,ova --output "$work/again" --quiet
 [ ! -s "$work/err" ] || fail "--quiet says something"
