@@ -9,6 +9,7 @@ int main(int argc, char** argv) {
   CLI::App app("Runs instances of an image behind one address.", "vmfleet");
   app.set_version_flag("--version", VMIMAGE_VERSION);
   vmfleet::command::add_up(app);
+  vmfleet::command::add_plan(app);
   vmfleet::command::add_status(app);
   vmfleet::command::add_list(app);
   vmfleet::command::add_deploy(app);

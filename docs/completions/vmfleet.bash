@@ -12,15 +12,16 @@ _vmfleet() {
   COMPREPLY=()
   case $previous in
     --strategy) mapfile -t COMPREPLY < <(compgen -W "rolling blue-green canary all-at-once" -- "$word"); return ;;
-    --driver) mapfile -t COMPREPLY < <(compgen -W "local openstack" -- "$word"); return ;;
+    --driver) mapfile -t COMPREPLY < <(compgen -W "local openstack aws" -- "$word"); return ;;
     --env-file) mapfile -t COMPREPLY < <(compgen -f -- "$word"); compopt -o filenames; return ;;
     --count | --name | --env | --secret | --port | --cpus | --memory | --timeout | --instance | --batch | --surge | --min-healthy | --canary | --bake | --max-errors | --keep-old | --limit | --min | --max | --target | --cooldown) return ;;
   esac
   if ((COMP_CWORD == 1)); then
-    words="up status list deploy rollback scale autoscale logs events console dashboard debug install uninstall restart stop start down --help --version"
+    words="up plan status list deploy rollback scale autoscale logs events console dashboard debug install uninstall restart stop start down --help --version"
   else
     case $command in
       up) words="--count --name --env --env-file --secret --port --cpus --memory --cold --warm --warm-pool --overcommit --host-loopback --bridge --ipv6 --driver --driver-opt --timeout --help" ;;
+      plan) words="--count --name --env --env-file --secret --port --cpus --memory --cold --warm --warm-pool --overcommit --host-loopback --bridge --ipv6 --driver --driver-opt --help" ;;
       status) words="--json --watch --help" ;;
       list) words="--json --help" ;;
       deploy) words="--strategy --batch --surge --min-healthy --canary --bake --max-errors --keep-old --limit --timeout --help" ;;
@@ -33,10 +34,10 @@ _vmfleet() {
       down) words="--volumes --help" ;;
       console | dashboard | uninstall | stop) words="--help" ;;
     esac
-    [[ $command == up || $command == list ]] || words+=" $(_vmfleet_fleets)"
+    [[ $command == up || $command == plan || $command == list ]] || words+=" $(_vmfleet_fleets)"
   fi
   mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
-  if [[ $command == up || $command == deploy ]] && ((COMP_CWORD > 1)) && [[ $word != -* ]]; then
+  if [[ $command == up || $command == plan || $command == deploy ]] && ((COMP_CWORD > 1)) && [[ $word != -* ]]; then
     mapfile -t COMPREPLY < <(compgen -f -- "$word")
     compopt -o filenames
   fi

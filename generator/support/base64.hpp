@@ -7,5 +7,7 @@
 namespace vmimage::support {
 
 std::string base64(std::string_view bytes);
+/// The bytes that `text` stands for; white space in it is passed over. Empty when it is no base64.
+std::string from_base64(std::string_view text);
 
 }  // namespace vmimage::support

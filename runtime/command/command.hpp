@@ -8,6 +8,7 @@ namespace vmfleet::command {
 
 // Each adds one subcommand whose callback does the work and throws support::Error.
 void add_up(CLI::App& app);
+void add_plan(CLI::App& app);
 void add_status(CLI::App& app);
 void add_list(CLI::App& app);
 void add_deploy(CLI::App& app);

@@ -1,4 +1,4 @@
-// vmfleet up: a fleet becomes what an image or a spec says.
+// vmfleet up: a fleet becomes what an image or a spec says. And plan: what that would be.
 
 #include <fmt/format.h>
 
@@ -187,6 +187,16 @@ void refuse_options(const CLI::App& command) {
           "say it in the spec");
 }
 
+void plan(const Options& options) {
+  const fs::path what = spec_file(options.what);
+  if (read_system(what))
+    throw support::invalid("a plan is of one fleet, and several are described", "name the spec of one");
+  const auto wanted = read(what, options);
+  require_same_driver(wanted.spec, present_spec(wanted.spec.name));
+  const auto fleet = driver::find_driver(wanted.spec.driver).fleet(wanted.spec.name);
+  fmt::print("{}", fleet->plan(wanted));
+}
+
 void up(const Options& options, const CLI::App& command) {
   const fs::path what = spec_file(options.what);
   if (const auto system = read_system(what)) {
@@ -199,9 +209,10 @@ void up(const Options& options, const CLI::App& command) {
 
 }  // namespace
 
-void add_up(CLI::App& app) {
-  auto options = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand("up", "Starts a fleet, or makes it what is asked for");
+namespace {
+
+/// What a fleet shall be, as 'up' and 'plan' are told it.
+void add_options(CLI::App* command, const std::shared_ptr<Options>& options) {
   command
       ->add_option("image", options->what,
                    "An image, its manifest, a fleet spec (JSON), or a folder with fleets.json")
@@ -260,8 +271,24 @@ void add_up(CLI::App& app) {
       ->type_name("KEY=VALUE")
       ->take_all()
       ->expected(1);
+}
+
+}  // namespace
+
+void add_up(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand("up", "Starts a fleet, or makes it what is asked for");
+  add_options(command, options);
   add_timeout_option(*command, options->timeout);
   command->callback([options, command] { up(*options, *command); });
+}
+
+void add_plan(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command =
+      app.add_subcommand("plan", "Shows what 'up' would tell the driver, and changes nothing");
+  add_options(command, options);
+  command->callback([options] { plan(*options); });
 }
 
 }  // namespace vmfleet::command

@@ -11,6 +11,7 @@
 #include "fleet/spec.hpp"
 #include "fleet/status.hpp"
 #include "recipe/manifest.hpp"
+#include "support/error.hpp"
 
 namespace vmfleet::driver {
 
@@ -57,6 +58,12 @@ class Fleet {
   /// Refuses what cannot be before anything starts, and says on standard error what is worth knowing.
   virtual void check(const Wanted& wanted) = 0;
   virtual Change apply(const Wanted& wanted) = 0;  ///< made when there is none
+  /// What apply() would tell the engine, as people review it; what would change, on standard error. Only
+  /// engines that take a document have one.
+  virtual std::string plan(const Wanted& wanted) {
+    throw vmimage::support::invalid("the driver '" + wanted.spec.driver + "' has no plan to show",
+                                    "its fleets become what 'up' says at once");
+  }
   virtual Change roll_back() = 0;  ///< to what it was before the last change; Usage: there is none
   virtual void undo() = 0;         ///< the same for a change that is under way
   virtual Change scale(int count) = 0;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "driver/aws/driver.hpp"
 #include "driver/driver.hpp"
 #include "driver/local/driver.hpp"
 #include "driver/openstack/driver.hpp"
@@ -16,6 +17,7 @@ const std::vector<std::unique_ptr<Driver>>& drivers() {
     std::vector<std::unique_ptr<Driver>> made;
     made.push_back(std::make_unique<LocalDriver>());
     made.push_back(std::make_unique<OpenstackDriver>());
+    made.push_back(std::make_unique<AwsDriver>());
     return made;
   }();
   return all;

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""EBS and EC2 on loopback, as far as publishing images needs them: double.py <folder>
+"""AWS on loopback, as far as publishing images (EBS, EC2) and fleets of them (scaling.py, formation.py) need it:
+  double.py <folder>
 
 Every request is checked against botocore's models (wire.py) and its signature against botocore's signer; what the
 models do not say (states, checksums, counts) is checked here. The address is in <folder>/url once it listens. Besides:
@@ -28,7 +29,9 @@ except ImportError:
     sys.exit(77)
 
 sys.dont_write_bytecode = True  # the folder is the source's
-from wire import Fault, Query, Rest, model_of
+from formation import CloudFormation
+from scaling import AutoScaling, Fleets, LoadBalancing, Machines
+from wire import Fault, Form, Query, Rest, model_of
 
 BLOCK = 512 << 10
 REGIONS = ["eu-central-1", "eu-west-1", "eu-north-1"]  # what is asked about is the first one, where nothing else is said
@@ -74,6 +77,14 @@ class World:
         self.data = {hashlib.sha256(bytes(BLOCK)).hexdigest(): bytes(BLOCK)}  # of blocks, by their digests
         self.clouds = {region: Cloud(self, region) for region in REGIONS}
 
+    def live(self):
+        """What goes on by itself, in steps."""
+        while True:
+            time.sleep(0.1)
+            with self.lock:
+                for cloud in self.clouds.values():
+                    cloud.tick()
+
     def control(self, wanted):
         with self.lock:
             if "faults" in wanted:
@@ -88,10 +99,12 @@ class World:
             return {**clouds[REGIONS[0]], "regions": clouds, "calls": self.calls}
 
 
-class Cloud:
+class Cloud(Fleets):
     """What there is in one region."""
 
     def __init__(self, world, region):
+        super().__init__()
+        self.no_default = False
         self.world, self.region = world, region
         self.snapshots, self.images, self.templates, self.tokens = {}, {}, {}, {}
         self.default_key = None  # encryption by default
@@ -101,6 +114,8 @@ class Cloud:
         return f"{kind}-{self.world.number:017x}"
 
     def control(self, wanted):
+        self.control_fleets(wanted)
+        self.no_default = wanted.get("no_default", self.no_default)
         self.templates.update(wanted.get("templates", {}))
         for key in wanted.get("templates_gone", []):
             del self.templates[key]
@@ -115,7 +130,7 @@ class Cloud:
     def state(self):
         snapshots = {key: {**value, "blocks": {str(n): d for n, d in self.content(key).items()},
                            "written": sorted(value["blocks"])} for key, value in self.snapshots.items()}
-        return {"snapshots": snapshots, "images": self.images}
+        return {"snapshots": snapshots, "images": self.images, **self.state_of_fleets()}
 
     def content(self, key):
         """The digests of a snapshot's blocks, those of its parents among them, without those that are zeroes."""
@@ -232,7 +247,7 @@ class Ebs:
                 "Checksum": base64.b64encode(hashlib.sha256(data).digest()).decode()}
 
 
-class Ec2:
+class Ec2(Machines):
     def __init__(self, cloud, model):
         self.cloud = cloud
         self.wire = Query(model)
@@ -462,7 +477,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.hold()
         if fate in ("cut", "hold"):
             return None, "cut"
-        self.refuse(fate, isinstance(service.wire, Query))
+        self.refuse(fate, isinstance(service.wire, Query), isinstance(service.wire, Form))
         if fate == "damage":
             parameters["BlockData"] = bytes([parameters["BlockData"][0] ^ 1]) + parameters["BlockData"][1:]
         if not hasattr(service, operation.name):
@@ -479,11 +494,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
             time.sleep(0.02)
 
     @staticmethod
-    def refuse(fate, query):
+    def refuse(fate, query, form):
         if fate == "throttle":
-            raise Fault("RequestLimitExceeded" if query else "RequestThrottledException", "too many", 503 if query else 400)
+            code = "Throttling" if form else "RequestLimitExceeded" if query else "RequestThrottledException"
+            raise Fault(code, "too many", 503 if query and not form else 400)
         if fate == "deny":
-            raise Fault("UnauthorizedOperation" if query else "AccessDeniedException", "not allowed", 403)
+            raise Fault("AccessDenied" if form else "UnauthorizedOperation" if query else "AccessDeniedException", "not allowed", 403)
         if fate == "quota":
             raise Fault("SnapshotLimitExceeded" if query else "ServiceQuotaExceededException", "no more", 400 if query else 402)
         if fate == "broken":
@@ -533,10 +549,14 @@ class Server(http.server.ThreadingHTTPServer):
 
 def main():
     Handler.world = World()
-    models = {service: model_of(service) for service in ("ebs", "ec2")}
+    models = {service: model_of(service) for service in ("ebs", "ec2", "cloudformation", "autoscaling", "elbv2")}
     for region, cloud in Handler.world.clouds.items():
         Handler.services[region, "ebs"] = Ebs(cloud, models["ebs"])
         Handler.services[region, "ec2"] = Ec2(cloud, models["ec2"])
+        Handler.services[region, "cloudformation"] = CloudFormation(cloud, models["cloudformation"])
+        Handler.services[region, "autoscaling"] = AutoScaling(cloud, models["autoscaling"])
+        Handler.services[region, "elasticloadbalancing"] = LoadBalancing(cloud, models["elbv2"])
+    threading.Thread(target=Handler.world.live, daemon=True).start()
     server = Server(("127.0.0.1", 0), Handler)
     name = os.path.join(sys.argv[1], "url")
     with open(name + ".new", "w", encoding="ascii") as file:

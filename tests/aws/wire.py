@@ -17,6 +17,8 @@ NEWER = {"ec2": {
     "CopyImageRequest": {"TagSpecifications": {"shape": "TagSpecificationList", "locationName": "TagSpecification"}},
     "DescribeImagesRequest": {"MaxResults": {"shape": "Integer"}, "NextToken": {"shape": "String"}},
     "DescribeImagesResult": {"NextToken": {"shape": "String", "locationName": "nextToken"}},
+}, "autoscaling": {
+    "RefreshPreferences": {"MaxHealthyPercentage": {"shape": "IntPercent"}},
 }}
 NEWER_VALUES = {"ec2": {"BootModeValues": ["uefi-preferred"]}}
 
@@ -48,9 +50,11 @@ def check(parameters, shape, where=""):
         for value in parameters:
             check(value, shape.member, where + "[]")
     elif shape.type_name == "string":
-        if getattr(shape, "enum", None) and parameters not in shape.enum:
+        # There are more instance types with each month; EC2 itself says which it does not know.
+        if getattr(shape, "enum", None) and parameters not in shape.enum and shape.name != "InstanceType":
             raise Fault("ValidationException", f"{where}: '{parameters}' is none of {shape.enum}")
-        pattern = shape.metadata.get("pattern")
+        # As Java has it: what is beyond 16 bits is written as two.
+        pattern = shape.metadata.get("pattern", "").replace(r"\uD800\uDC00-\uDBFF\uDFFF", r"\U00010000-\U0010FFFF")
         if pattern and not re.search(pattern, parameters):
             raise Fault("ValidationException", f"{where}: '{parameters}' does not match {pattern}")
 
@@ -137,6 +141,37 @@ class Query:
     def fault(self, fault):
         text = (f"<Response><Errors><Error><Code>{escape(fault.code)}</Code><Message>{escape(fault.message)}</Message>"
                 "</Error></Errors><RequestID>r</RequestID></Response>")
+        return fault.status, {"content-type": "text/xml"}, text.encode()
+
+
+class Form(Query):
+    """The protocol "query", which CloudFormation, Auto Scaling and Elastic Load Balancing have."""
+
+    @staticmethod
+    def name_of(name, shape):
+        return shape.serialization.get("name", name)
+
+    def value(self, form, shape, name):
+        if shape.type_name != "list" or shape.serialization.get("flattened"):
+            return super().value(form, shape, name)
+        return super().value(form, shape, f"{name}.{shape.member.serialization.get('name', 'member')}")
+
+    def write(self, operation, result):
+        shape = operation.output_shape
+        inner = "".join(self.xml(shape.members[name], value, name) for name, value in result.items()) if shape else ""
+        text = (f'<{operation.name}Response xmlns="x"><{operation.name}Result>{inner}</{operation.name}Result>'
+                f"<ResponseMetadata><RequestId>r</RequestId></ResponseMetadata></{operation.name}Response>")
+        return 200, {"content-type": "text/xml"}, text.encode()
+
+    def xml(self, shape, value, tag):
+        if shape.type_name == "list":
+            name = shape.member.serialization.get("name", "member")
+            return f"<{tag}>{''.join(self.xml(shape.member, item, name) for item in value)}</{tag}>"
+        return super().xml(shape, value, tag)
+
+    def fault(self, fault):
+        text = (f"<ErrorResponse><Error><Type>Sender</Type><Code>{escape(fault.code)}</Code>"
+                f"<Message>{escape(fault.message)}</Message></Error><RequestId>r</RequestId></ErrorResponse>")
         return fault.status, {"content-type": "text/xml"}, text.encode()
 
 

@@ -273,6 +273,7 @@ TEST_P(Driver, TakenDownLeavesNothing) {
 INSTANTIATE_TEST_SUITE_P(Memory, Driver, testing::Values(Candidate{"memory", memory_ground}));
 INSTANTIATE_TEST_SUITE_P(Local, Driver, testing::Values(Candidate{"local", local_ground}));
 INSTANTIATE_TEST_SUITE_P(Openstack, Driver, testing::Values(Candidate{"openstack", openstack_ground}));
+INSTANTIATE_TEST_SUITE_P(Aws, Driver, testing::Values(Candidate{"aws", aws_ground}));
 
 }  // namespace
 }  // namespace vmfleet::conformance

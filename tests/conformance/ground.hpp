@@ -34,5 +34,6 @@ class Ground {
 std::unique_ptr<Ground> memory_ground();
 std::unique_ptr<Ground> local_ground();
 std::unique_ptr<Ground> openstack_ground();
+std::unique_ptr<Ground> aws_ground();
 
 }  // namespace vmfleet::conformance

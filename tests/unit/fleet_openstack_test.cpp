@@ -14,6 +14,7 @@
 #include "driver/openstack/record.hpp"
 #include "driver/openstack/steps.hpp"
 #include "driver/openstack/template.hpp"
+#include "driver/user_data.hpp"
 #include "expect.hpp"
 #include "support/error.hpp"
 #include "support/file.hpp"

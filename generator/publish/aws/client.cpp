@@ -146,11 +146,20 @@ Response Client::once(const Call& call, const Key& key) {
                           key, {endpoint_.name, endpoint_.identity.region()}, std::time(nullptr));
   headers.insert(added.begin(), added.end());
   const std::string target = call.path + (call.query.empty() ? "" : "?" + encode(call.query));
-  return connection_.request(call.method, target, Headers(headers.begin(), headers.end()), call.body);
+  const Headers all(headers.begin(), headers.end());
+  if (on_interrupt_ == Service::OnInterrupt::GoOn && support::interrupted())
+    return service.request(call.method, target, all, call.body, on_interrupt_);
+  return connection_.request(call.method, target, all, call.body);
 }
 
 Response Client::operator()(const Call& call) {
   Pace& pace = endpoint_.pace;
+  const auto wait = [this](milliseconds time) {
+    if (on_interrupt_ == Service::OnInterrupt::GoOn && support::interrupted())
+      std::this_thread::sleep_for(time);
+    else
+      pause(time);
+  };
   const auto begun = steady_clock::now();
   for (int tries = 0, repeats = 0, damaged = 0;; ++tries) {
     const Key key = endpoint_.identity.key();
@@ -162,7 +171,7 @@ Response Client::operator()(const Call& call) {
       pace.leave(Pace::End::Failed);
       if (++repeats >= (pace.answered() ? kRepeats : kFirstRepeats))
         throw;
-      pause(backoff(repeats));
+      wait(backoff(repeats));
       continue;
     } catch (...) {
       pace.leave(Pace::End::Failed);
@@ -184,7 +193,7 @@ Response Client::operator()(const Call& call) {
                     advice(reason.code, endpoint_.identity.source()),
                     failure == Failure::Final || failure == Failure::Damaged ? Refused::Lasts::Yes
                                                                              : Refused::Lasts::No);
-    pause(backoff(tries));
+    wait(backoff(tries));
   }
 }
 

@@ -79,7 +79,9 @@ struct Call {
 /// For one thread.
 class Client {
  public:
-  explicit Client(Endpoint& endpoint) : endpoint_(endpoint), connection_(endpoint.service) {}
+  /// `on_interrupt`: with GoOn, what is asked after Ctrl-C is still asked: somebody tidies up.
+  explicit Client(Endpoint& endpoint, Service::OnInterrupt on_interrupt = Service::OnInterrupt::End)
+      : endpoint_(endpoint), connection_(endpoint.service), on_interrupt_(on_interrupt) {}
   /// The answer, with a status below 300. Throws Refused, NoAnswer or Error{Interrupted}.
   Response operator()(const Call& call);
 
@@ -87,6 +89,7 @@ class Client {
   Response once(const Call& call, const Key& key);
   Endpoint& endpoint_;
   Connection connection_;
+  Service::OnInterrupt on_interrupt_;
 };
 
 /// Sleeps, but not on when we are to stop.

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <map>
 
 #include "support/error.hpp"
 #include "support/json.hpp"
@@ -79,7 +80,11 @@ Credentials from_process(const std::string& text) {
 }
 
 std::string endpoint(const Variables& variables, const std::string& service, const std::string& region) {
-  std::string upper = service;
+  // Of some, AWS's tools call the variable by the service's title.
+  static const std::map<std::string, std::string> titles{
+      {"autoscaling", "auto_scaling"}, {"elasticloadbalancing", "elastic_load_balancing_v2"}};
+  const auto title = titles.find(service);
+  std::string upper = title == titles.end() ? service : title->second;
   std::transform(upper.begin(), upper.end(), upper.begin(),
                  [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
   for (const std::string& name : {"AWS_ENDPOINT_URL_" + upper, std::string("AWS_ENDPOINT_URL")})

@@ -11,15 +11,6 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr const char* kVersion = "2016-11-15";
-
-pugi::xml_document parse(const std::string& text) {
-  pugi::xml_document document;
-  if (!document.load_buffer(text.data(), text.size()))
-    throw support::failure("EC2 answers with something that is no XML", "look at AWS_ENDPOINT_URL");
-  return document;
-}
-
 Tags tags_of(const pugi::xml_node& node) {
   Tags tags;
   for (const auto& item : node.child("tagSet"))
@@ -41,8 +32,6 @@ Image image_of(const pugi::xml_node& node) {
   return image;
 }
 
-using Parameters = std::vector<std::pair<std::string, std::string>>;
-
 /// "<prefix>.1.Key", "<prefix>.1.Value" and so on.
 void add_tags(Parameters& parameters, const std::string& prefix, const Tags& tags) {
   int number = 0;
@@ -53,63 +42,29 @@ void add_tags(Parameters& parameters, const std::string& prefix, const Tags& tag
   }
 }
 
-void add_numbered(Parameters& parameters, const std::string& prefix, const std::vector<std::string>& values,
-                  const std::string& suffix = {}) {
-  int number = 0;
-  for (const auto& value : values)
-    parameters.emplace_back(fmt::format("{}.{}{}", prefix, ++number, suffix), value);
-}
-
 bool is_gone(const Refused& refused) {
   return refused.code().ends_with(".NotFound") || refused.code() == "InvalidAMIID.Unavailable";
 }
 
 }  // namespace
 
-std::string Ec2::call(const std::string& what, const std::string& action, const Parameters& parameters) {
-  Parameters all = parameters;
-  all.emplace_back("Action", action);
-  all.emplace_back("Version", kVersion);
-  return client_({.what = what,
-                  .method = "POST",
-                  .path = "/",
-                  .headers = {{"content-type", "application/x-www-form-urlencoded; charset=utf-8"}},
-                  .body = encode(all)})
-      .body;
-}
-
-template <typename Take>
-void Ec2::each(const std::string& what, const std::string& action, Parameters parameters, const char* path,
-               Take take) {
-  const std::size_t count = parameters.size();
-  for (std::string next;;) {
-    parameters.resize(count);
-    if (!next.empty())
-      parameters.emplace_back("NextToken", next);
-    const auto document = parse(call(what, action, parameters));
-    for (const auto& found : document.select_nodes(path))
-      take(found.node());
-    next = document.document_element().child_value("nextToken");
-    if (next.empty())
-      return;
-  }
-}
+Ec2::Ec2(Endpoint& endpoint) : query_(endpoint, kEc2Version) {}
 
 std::vector<Image> Ec2::images(const Parameters& parameters) {
   std::vector<Image> found;
-  each("list the AMIs", "DescribeImages", parameters, "/*/imagesSet/item",
-       [&](const pugi::xml_node& node) { found.push_back(image_of(node)); });
+  query_.each("list the AMIs", "DescribeImages", parameters, "/*/imagesSet/item",
+              [&](const pugi::xml_node& node) { found.push_back(image_of(node)); });
   return found;
 }
 
 std::vector<Snapshot> Ec2::snapshots(const Parameters& parameters) {
   std::vector<Snapshot> found;
-  each("list the snapshots", "DescribeSnapshots", parameters, "/*/snapshotSet/item",
-       [&](const pugi::xml_node& node) {
-         found.push_back({node.child_value("snapshotId"), node.child_value("status"),
-                          node.child_value("startTime"), node.child("volumeSize").text().as_ullong(),
-                          node.child("progress").text().as_ullong(), tags_of(node)});
-       });
+  query_.each("list the snapshots", "DescribeSnapshots", parameters, "/*/snapshotSet/item",
+              [&](const pugi::xml_node& node) {
+                found.push_back({node.child_value("snapshotId"), node.child_value("status"),
+                                 node.child_value("startTime"), node.child("volumeSize").text().as_ullong(),
+                                 node.child("progress").text().as_ullong(), tags_of(node)});
+              });
   return found;
 }
 
@@ -153,7 +108,7 @@ std::string Ec2::register_image(const Registration& image) {
   if (image.tpm)
     parameters.emplace_back("TpmSupport", "v2.0");
   add_tags(parameters, "TagSpecification.1.Tag", image.tags);
-  return parse(call("register the AMI", "RegisterImage", parameters))
+  return query_.call("register the AMI", "RegisterImage", parameters)
       .document_element()
       .child_value("imageId");
 }
@@ -169,7 +124,7 @@ std::string Ec2::copy_image(const Copy& copy) {
     parameters.emplace_back("Encrypted", "true");
     parameters.emplace_back("KmsKeyId", copy.key);
   }
-  return parse(call("copy the AMI '" + copy.image + "'", "CopyImage", parameters))
+  return query_.call("copy the AMI '" + copy.image + "'", "CopyImage", parameters)
       .document_element()
       .child_value("imageId");
 }
@@ -178,33 +133,33 @@ void Ec2::tag(const std::vector<std::string>& resources, const Tags& tags) {
   Parameters parameters;
   add_numbered(parameters, "ResourceId", resources);
   add_tags(parameters, "Tag", tags);
-  call("tag '" + resources.front() + "'", "CreateTags", parameters);
+  query_.call("tag '" + resources.front() + "'", "CreateTags", parameters);
 }
 
 void Ec2::share_image(const std::string& id, const std::vector<std::string>& accounts) {
   Parameters parameters{{"ImageId", id}};
   add_numbered(parameters, "LaunchPermission.Add", accounts, ".UserId");
-  call("share the AMI '" + id + "'", "ModifyImageAttribute", parameters);
+  query_.call("share the AMI '" + id + "'", "ModifyImageAttribute", parameters);
 }
 
 void Ec2::share_snapshot(const std::string& id, const std::vector<std::string>& accounts) {
   Parameters parameters{{"SnapshotId", id}, {"Attribute", "createVolumePermission"}};
   add_numbered(parameters, "CreateVolumePermission.Add", accounts, ".UserId");
-  call("share the snapshot '" + id + "'", "ModifySnapshotAttribute", parameters);
+  query_.call("share the snapshot '" + id + "'", "ModifySnapshotAttribute", parameters);
 }
 
 std::string Ec2::default_key() {
-  const auto said = parse(call("see whether snapshots are encrypted", "GetEbsEncryptionByDefault", {}));
+  const auto said = query_.call("see whether snapshots are encrypted", "GetEbsEncryptionByDefault", {});
   if (!said.document_element().child("ebsEncryptionByDefault").text().as_bool())
     return "";
-  return parse(call("see what snapshots are encrypted with", "GetEbsDefaultKmsKeyId", {}))
+  return query_.call("see what snapshots are encrypted with", "GetEbsDefaultKmsKeyId", {})
       .document_element()
       .child_value("kmsKeyId");
 }
 
 void Ec2::deregister(const std::string& image) {
   try {
-    call("deregister the AMI '" + image + "'", "DeregisterImage", {{"ImageId", image}});
+    query_.call("deregister the AMI '" + image + "'", "DeregisterImage", {{"ImageId", image}});
   } catch (const Refused& refused) {
     if (!is_gone(refused))
       throw;
@@ -215,7 +170,7 @@ void Ec2::remove_snapshot(const std::string& id) {
   constexpr int kTries = 30;  // the AMI that used it may be there for a moment more
   for (int tries = 1;; ++tries) {
     try {
-      call("remove the snapshot '" + id + "'", "DeleteSnapshot", {{"SnapshotId", id}});
+      query_.call("remove the snapshot '" + id + "'", "DeleteSnapshot", {{"SnapshotId", id}});
       return;
     } catch (const Refused& refused) {
       if (is_gone(refused))
@@ -229,16 +184,17 @@ void Ec2::remove_snapshot(const std::string& id) {
 
 std::string Ec2::template_of(const std::string& image) {
   std::vector<std::string> templates;
-  each("list the launch templates", "DescribeLaunchTemplates", {}, "/*/launchTemplates/item",
-       [&](const pugi::xml_node& node) { templates.emplace_back(node.child_value("launchTemplateId")); });
+  query_.each(
+      "list the launch templates", "DescribeLaunchTemplates", {}, "/*/launchTemplates/item",
+      [&](const pugi::xml_node& node) { templates.emplace_back(node.child_value("launchTemplateId")); });
   std::string user;
   for (const auto& id : templates)
-    each("look at the launch template '" + id + "'", "DescribeLaunchTemplateVersions",
-         {{"LaunchTemplateId", id}, {"Filter.1.Name", "image-id"}, {"Filter.1.Value.1", image}},
-         "/*/launchTemplateVersionSet/item", [&](const pugi::xml_node& node) {
-           user = fmt::format("{}, version {}", node.child_value("launchTemplateName"),
-                              node.child_value("versionNumber"));
-         });
+    query_.each("look at the launch template '" + id + "'", "DescribeLaunchTemplateVersions",
+                {{"LaunchTemplateId", id}, {"Filter.1.Name", "image-id"}, {"Filter.1.Value.1", image}},
+                "/*/launchTemplateVersionSet/item", [&](const pugi::xml_node& node) {
+                  user = fmt::format("{}, version {}", node.child_value("launchTemplateName"),
+                                     node.child_value("versionNumber"));
+                });
   return user;
 }
 

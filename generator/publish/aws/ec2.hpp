@@ -6,9 +6,11 @@
 #include <string>
 #include <vector>
 
-#include "publish/aws/client.hpp"
+#include "publish/aws/query.hpp"
 
 namespace vmimage::publish::aws {
+
+constexpr const char* kEc2Version = "2016-11-15";
 
 using Tags = std::map<std::string, std::string>;
 
@@ -53,7 +55,7 @@ struct Copy {
 
 class Ec2 {
  public:
-  explicit Ec2(Endpoint& endpoint) : client_(endpoint) {}
+  explicit Ec2(Endpoint& endpoint);
   /// Those of this account that have a tag of that name.
   std::vector<Image> images_tagged(const std::string& tag);
   std::vector<Snapshot> snapshots_tagged(const std::string& tag);
@@ -73,15 +75,9 @@ class Ec2 {
   std::string template_of(const std::string& image);
 
  private:
-  using Parameters = std::vector<std::pair<std::string, std::string>>;
-  std::string call(const std::string& what, const std::string& action, const Parameters& parameters);
-  /// All pages; `take` gets each of the elements that `path` selects.
-  template <typename Take>
-  void each(const std::string& what, const std::string& action, Parameters parameters, const char* path,
-            Take take);
   std::vector<Image> images(const Parameters& parameters);
   std::vector<Snapshot> snapshots(const Parameters& parameters);
-  Client client_;
+  Query query_;
 };
 
 }  // namespace vmimage::publish::aws

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "driver/openstack/template.hpp"
+#include "driver/user_data.hpp"
 #include "publish/prepare.hpp"
 #include "publish/registry.hpp"
 #include "supervisor/place.hpp"

@@ -1,7 +1,6 @@
 #include "driver/openstack/template.hpp"
 
 #include "fleet/spec.hpp"
-#include "support/base64.hpp"
 #include "support/json.hpp"
 
 namespace vmfleet::driver::openstack {
@@ -124,14 +123,6 @@ std::string make_template(const Shape& shape) {
         {"a", {{"value", attribute({"group_a", "refs"})}}},
         {"b", {{"value", attribute({"group_b", "refs"})}}}}}};
   return document.dump(2);
-}
-
-std::string make_user_data(const std::map<std::string, std::string>& environment,
-                           const std::map<std::string, std::string>& secrets) {
-  json document{{"vmimage", 1}, {"environment", environment}, {"secrets", json::object()}};
-  for (const auto& [name, bytes] : secrets)
-    document["secrets"][name] = vmimage::support::base64(bytes);
-  return document.dump();
 }
 
 }  // namespace vmfleet::driver::openstack

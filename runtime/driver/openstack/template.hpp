@@ -1,9 +1,7 @@
 #pragma once
-// The Heat template of a fleet's stack (Heat Orchestration Template, version 2018-08-31), and user data.
-// Pure.
+// The Heat template of a fleet's stack (Heat Orchestration Template, version 2018-08-31). Pure.
 
 #include <cstdint>
-#include <map>
 #include <string>
 #include <vector>
 
@@ -24,9 +22,5 @@ struct Shape {
 /// (record.hpp). Outputs: address (of the balancer), a and b: the groups' servers, first those that it would
 /// remove first.
 std::string make_template(const Shape& shape);
-
-/// The document that an instance reads (docs/user-data.md).
-std::string make_user_data(const std::map<std::string, std::string>& environment,
-                           const std::map<std::string, std::string>& secrets);
 
 }  // namespace vmfleet::driver::openstack
