@@ -40,6 +40,13 @@ echo "allow br0" >/etc/qemu/bridge.conf
 echo "allow lo" >>/etc/qemu/bridge.conf
 expect 2 "the bridge 'lo' cannot be used: " up --bridge lo
 expect 2 "is on a bridge does not reach .* loopback" up --bridge br0 --host-loopback
+mkdir "$work/other"
+cp "$program" "$image" "${image%.qcow2}.json" "$work/other"
+chmod 711 "$work"
+chown nobody "$work/other"
+expect 2 "chmod u.s .*qemu-bridge-helper" setpriv --reuid=nobody --regid=nogroup --clear-groups \
+  env HOME="$work/other" XDG_STATE_HOME="$work/other" XDG_RUNTIME_DIR="$work/other" VMIMAGE_CACHE="$work/other/cache" \
+  "$work/other/${program##*/}" up "$work/other/service.qcow2" --name other --bridge br0
 nothing_left
 
 addresses() { status "$1" '.instances[].address' | sort; }

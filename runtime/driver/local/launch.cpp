@@ -107,7 +107,9 @@ std::string last_words(const Launch& launch) {
   std::string text = support::read_file(log);
   while (!text.empty() && text.back() == '\n')
     text.pop_back();
-  return text.substr(text.rfind('\n') + 1);
+  const std::string words = text.substr(text.rfind('\n') + 1);
+  const std::string ours = "vmfleet: ";  // when it did not get as far as QEMU
+  return words.starts_with(ours) ? words.substr(ours.size()) : words;
 }
 
 ProcessId process_of(const Running& running) {
