@@ -39,6 +39,7 @@ expect 2 "'allow br0' in /etc/qemu/bridge.conf" up --bridge br0
 echo "allow br0" >/etc/qemu/bridge.conf
 echo "allow lo" >>/etc/qemu/bridge.conf
 expect 2 "the bridge 'lo' cannot be used: " up --bridge lo
+for driver in openstack aws; do expect 2 "a bridge is for the driver 'local'" up --bridge br0 --driver $driver; done
 expect 2 "is on a bridge does not reach .* loopback" up --bridge br0 --host-loopback
 mkdir "$work/other"
 cp "$program" "$image" "${image%.qcow2}.json" "$work/other"

@@ -89,6 +89,9 @@ void AwsFleet::check(const Wanted& wanted) {
         "the driver 'aws' brings no secrets to instances: everybody who may read the stack could read them",
         "keep them in Secrets Manager or Parameter Store, let instances read them with --driver-opt "
         "secrets=ARN, and tell the service their names with --env");
+  if (!wanted.spec.network.bridge.empty())
+    throw support::invalid("a bridge is for the driver 'local'",
+                           "here, the network is --driver-opt subnets=ID,...");
   if (!wanted.manifest.volumes.empty())
     throw support::invalid("the driver 'aws' has no volumes yet, and the image asks for some");
   if (!cloud_)
