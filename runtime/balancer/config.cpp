@@ -278,6 +278,7 @@ std::vector<ServerSight> parse_servers(const std::string& csv, const std::string
     sight.healthy = !checked || row.number("check_health") >= row.number("check_rise");
     if (!sight.healthy)
       sight.problem = row.text("check_desc");
+    sight.since = row.number("lastchg");
     count_requests(sight.statistics, row);
     sight.statistics.connections = static_cast<unsigned>(row.number("scur"));
     servers.push_back(sight);

@@ -85,6 +85,7 @@ struct ServerSight {
   Mode mode = Mode::Off;
   bool healthy = false;      ///< by its checks; without checks: it is not known to be unhealthy
   std::string problem = {};  ///< why not
+  std::uint64_t since = 0;   ///< seconds since it came up or went down
   ServerStatistics statistics = {};
 };
 /// Those of the main listener's backend that lead somewhere, out of the same answer, and that to "show

@@ -73,7 +73,9 @@ std::optional<std::vector<std::string>> described_fleets(const fs::path& what) {
 }
 
 std::string address_in_guests(const std::string& endpoint) {
-  return kHostInGuests + endpoint.substr(endpoint.rfind(':'));
+  const auto scheme = endpoint.find("://");
+  const std::string place = scheme == std::string::npos ? endpoint : endpoint.substr(scheme + 3);
+  return place.starts_with("127.") ? kHostInGuests + place.substr(place.rfind(':')) : place;
 }
 
 }  // namespace vmfleet::command

@@ -23,7 +23,8 @@ std::optional<fleet::Spec> read_spec(const std::filesystem::path& file);
 /// folder nor a spec.
 std::optional<std::vector<std::string>> described_fleets(const std::filesystem::path& what);
 
-/// Where instances that may use the host's loopback network find a fleet, whose address is `endpoint`.
+/// Where instances find a fleet whose address is `endpoint`: one on this machine by the host's loopback
+/// network, which they have to be allowed.
 std::string address_in_guests(const std::string& endpoint);
 
 }  // namespace vmfleet::command

@@ -55,6 +55,17 @@ TEST(FleetOpenstack, ReadsAStack) {
   EXPECT_EQ(record, parse_record(to_json(record), "the stack"));
 }
 
+TEST(FleetOpenstack, SeesWhatWasChangedByHand) {
+  auto parameters = read_stack(answer("stack")).parameters;
+  Record record;
+  record.told = parameters_of_groups(parameters);
+  EXPECT_EQ(8u, record.told.size());
+  EXPECT_EQ("", drift(record, parameters));
+  parameters["a_count"] = "7";
+  parameters["fleet"] = "another";
+  EXPECT_EQ("a_count is 7, not 2", drift(record, parameters));
+}
+
 TEST(FleetOpenstack, SaysWhatIsWrongWithARecord) {
   for (const std::string text : {"", "{}", R"({"version": 2})", R"({"version": 1, "spec": 3})"})
     EXPECT_THROW(parse_record(text, "the stack"), Error) << text;

@@ -127,27 +127,30 @@ Change OpenstackFleet::create(const Wanted& wanted, const Made& made) {
   record.checked = wanted.manifest.health.type != vmimage::recipe::HealthType::None;
   const Group group{made.generation, wanted.spec.image, "1", wanted.spec};
   record.groups = {{"a", group}, {"b", {"", wanted.spec.image, "1", wanted.spec}}};
+  std::map<std::string, std::string> parameters{
+      {"network", cloud_->network(options.network)},
+      {"balancer_image", front},
+      {"balancer_flavor", cloud_->flavor(options.balancer_flavor, {1, kFrontMemory, kFrontDisk})},
+      {"balancer_settings",
+       make_user_data({}, {{"haproxy.cfg", front_config(wanted.spec, wanted.manifest)}, {"key.pem", key}})},
+      {"key", key},
+      {"settings_1", made.user_data},
+      {"settings_2", make_user_data({}, {})},
+      {"a_image", made.image},
+      {"b_image", made.image},
+      {"a_flavor", made.flavor},
+      {"b_flavor", made.flavor},
+      {"a_settings", "1"},
+      {"b_settings", "1"},
+      {"a_count", std::to_string(wanted.spec.count)},
+      {"b_count", "0"},
+      {"ports", json(ports).dump()}};
+  record.told = parameters_of_groups(parameters);
+  parameters["fleet"] = to_json(record);
   cloud_->create(
       stack_name_,
       make_template({name_, ports, wanted.spec.port ? wanted.spec.port : ports.front(), kControlPort}),
-      {{"network", cloud_->network(options.network)},
-       {"balancer_image", front},
-       {"balancer_flavor", cloud_->flavor(options.balancer_flavor, {1, kFrontMemory, kFrontDisk})},
-       {"balancer_settings",
-        make_user_data({}, {{"haproxy.cfg", front_config(wanted.spec, wanted.manifest)}, {"key.pem", key}})},
-       {"key", key},
-       {"settings_1", made.user_data},
-       {"settings_2", make_user_data({}, {})},
-       {"a_image", made.image},
-       {"b_image", made.image},
-       {"a_flavor", made.flavor},
-       {"b_flavor", made.flavor},
-       {"a_settings", "1"},
-       {"b_settings", "1"},
-       {"a_count", std::to_string(wanted.spec.count)},
-       {"b_count", "0"},
-       {"ports", json(ports).dump()},
-       {"fleet", to_json(record)}});
+      parameters);
   return {true, false, 0};
 }
 
@@ -159,7 +162,7 @@ Change OpenstackFleet::change(const Stack& stack, const Wanted& wanted, const Ma
                            fmt::format("'vmfleet down {}' first, or give another name", name_));
   const bool was_stopped = record.stopped;
   const bool same = record.groups.at(record.current).generation == made.generation;
-  if (same && wanted.spec == record.spec && !was_stopped)
+  if (same && wanted.spec == record.spec && !was_stopped && drift(record, stack.parameters).empty())
     return {false, false, record.rollout.number};
   record.stopped = false;
   if (same) {
@@ -191,7 +194,14 @@ Change OpenstackFleet::change(const Stack& stack, const Wanted& wanted, const Ma
 
 void OpenstackFleet::tell(const Stack& stack, const Record& record,
                           std::map<std::string, std::string> parameters) {
-  parameters["fleet"] = to_json(record);
+  // What was changed by hand is put right with it: whoever only looks, tells nothing then.
+  for (const auto& [name, value] : record.told)
+    if (stack.parameters.at(name) != value)
+      parameters.try_emplace(name, value);
+  Record next = record;
+  for (const auto& [name, value] : parameters_of_groups(parameters))
+    next.told[name] = value;
+  parameters["fleet"] = to_json(next);
   cloud().update(stack_name_, stack, parameters);
   last_.reset();
 }
@@ -208,8 +218,13 @@ Stack OpenstackFleet::wait_until_idle() {
 }
 
 void OpenstackFleet::turn_back(const Stack& stack, const Record& record, const std::string& reason) {
-  const bool there = stack.parameters.at(record.other() + "_count") != "0";
-  tell(stack, turned(record, record.rollout.rules, true, reason, there, now()));
+  const std::string present = stack.parameters.at(record.current + "_count");
+  const std::string before = stack.parameters.at(record.other() + "_count");
+  const Record next = turned(record, record.rollout.rules, true, reason, before != "0", now());
+  std::map<std::string, std::string> parameters;
+  if (before == "0")
+    parameters[next.current + "_count"] = std::to_string(first_size(next, std::stoi(present)));
+  tell(stack, next, parameters);
 }
 
 Change OpenstackFleet::roll_back() {

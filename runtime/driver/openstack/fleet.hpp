@@ -72,6 +72,11 @@ class OpenstackFleet : public Fleet {
     std::vector<Server> servers;
     std::map<std::string, balancer::ServerSight> sights;  ///< by address
     std::string problem;
+
+    const Server* server(const std::string& id) const;               ///< nullptr: there is none
+    const balancer::ServerSight* sight(const Server& server) const;  ///< nullptr: not led to
+    std::vector<std::string> group(const std::string& name) const;
+    int size(const std::string& group) const;  ///< that Heat was told
   };
 
   std::filesystem::path known() const { return folder_ / "cloud.json"; }
@@ -93,8 +98,13 @@ class OpenstackFleet : public Fleet {
 
   Look look();
   void keep(Look& look);
+  std::vector<Member> members_of(const Look& look, const std::string& group) const;
+  bool lead(Look& look, const Seen& seen, const Step& step);
+  std::string fault_of(const Look& look, const std::string& id) const;
+  void tell_next(const Look& look, const Seen& seen, const Step& step);
   void save_console(const Server& server);
   fleet::Status tell_status(const Look& look) const;
+  fleet::InstanceStatus tell_instance(const Look& look, const Server& server) const;
   std::string ask_balancer(const Stack& stack, const std::string& commands) const {
     return ask_by_tls(stack.address, kControlPort, stack.parameters.at("key"), commands);
   }

@@ -46,26 +46,6 @@ class ConsoleLog : public Log {
   std::string seen_;
 };
 
-/// The servers of a group in the order in which Heat would remove them.
-std::vector<Member> members_of(const std::vector<std::string>& order, const std::vector<Server>& servers,
-                               const std::map<std::string, balancer::ServerSight>& sights) {
-  std::vector<Member> members;
-  for (const auto& id : order) {
-    const auto server = std::ranges::find(servers, id, &Server::id);
-    if (server == servers.end())
-      continue;
-    Member member{.id = id};
-    const auto sight = sights.find(server->address);
-    if (sight != sights.end()) {
-      member.healthy = sight->second.healthy && server->status == "ACTIVE";
-      member.requests = sight->second.statistics.requests;
-      member.errors = sight->second.statistics.errors;
-    }
-    members.push_back(member);
-  }
-  return members;
-}
-
 /// The count of a fleet that autoscales: its bounds are kept, those of this minute.
 int within_bounds(const fleet::Spec& spec) {
   if (!spec.autoscale)
@@ -105,69 +85,60 @@ void OpenstackFleet::save_console(const Server& server) {
       support::write_file_atomic(folder_ / "logs" / (name_of(server.id) + ".log"), text);
 }
 
+const Server* OpenstackFleet::Look::server(const std::string& id) const {
+  const auto found = std::ranges::find(servers, id, &Server::id);
+  return found == servers.end() ? nullptr : &*found;
+}
+
+const balancer::ServerSight* OpenstackFleet::Look::sight(const Server& server) const {
+  const auto found = sights.find(server.address);
+  return found == sights.end() ? nullptr : &found->second;
+}
+
+std::vector<std::string> OpenstackFleet::Look::group(const std::string& name) const {
+  const auto found = stack.groups.find(name);
+  return found == stack.groups.end() ? std::vector<std::string>{} : found->second;
+}
+
+int OpenstackFleet::Look::size(const std::string& group) const {
+  return std::stoi(stack.parameters.at(group + "_count"));
+}
+
+/// The servers of a group in the order in which Heat would remove them.
+std::vector<Member> OpenstackFleet::members_of(const Look& look, const std::string& group) const {
+  std::vector<Member> members;
+  for (const auto& id : look.group(group)) {
+    const Server* server = look.server(id);
+    if (!server)
+      continue;
+    Member member{.id = id};
+    if (const auto* sight = look.sight(*server)) {
+      member.healthy = sight->healthy && server->status == "ACTIVE";
+      member.requests = sight->statistics.requests;
+      member.errors = sight->statistics.errors;
+      const auto since = draining_.find(id);
+      member.idle = since != draining_.end() && sight->mode == Mode::Drain &&
+                    (sight->statistics.connections == 0 ||
+                     steady_clock::now() - since->second >= look.record.spec.rules.drain_limit);
+    }
+    members.push_back(member);
+  }
+  return members;
+}
+
 /// One step towards what shall be: whoever looks at a fleet, moves it on.
 void OpenstackFleet::keep(Look& look) {
-  const auto group = [&](const std::string& name) {
-    const auto found = look.stack.groups.find(name);
-    return found == look.stack.groups.end() ? std::vector<std::string>{} : found->second;
-  };
   Record& record = look.record;
-  // How far a phase is, is kept here: to write it down, the whole stack would have to be looked through.
   record.spec.count = within_bounds(record.spec);
+  // How far a phase is, is kept here: to write it down, Heat would look through the whole stack.
   if (progress_ && progress_->number == record.rollout.number && progress_->phase == record.rollout.phase)
     record.rollout = *progress_;
-  Seen seen{.current = members_of(group(record.current), look.servers, look.sights),
-            .other = members_of(group(record.other()), look.servers, look.sights),
-            .current_size = std::stoi(look.stack.parameters.at(record.current + "_count")),
-            .other_size = std::stoi(look.stack.parameters.at(record.other() + "_count"))};
-  const auto limit = record.spec.rules.drain_limit;
-  for (auto* members : {&seen.current, &seen.other})
-    for (auto& member : *members) {
-      const auto since = draining_.find(member.id);
-      const auto server = std::ranges::find(look.servers, member.id, &Server::id);
-      const auto sight = look.sights.find(server->address);
-      const bool drains = sight != look.sights.end() && sight->second.mode == Mode::Drain;
-      member.idle =
-          since != draining_.end() && drains &&
-          (sight->second.statistics.connections == 0 || steady_clock::now() - since->second >= limit);
-    }
-
+  const Seen seen{.current = members_of(look, record.current),
+                  .other = members_of(look, record.other()),
+                  .current_size = look.size(record.current),
+                  .other_size = look.size(record.other())};
   const Step step = next_step(record, seen, now());
-  std::map<std::string, steady_clock::time_point> draining;
-  std::vector<Place> places;
-  for (const auto* members : {&seen.current, &seen.other})
-    for (const auto& member : *members) {
-      const auto server = std::ranges::find(look.servers, member.id, &Server::id);
-      if (server->address.empty())
-        continue;
-      const bool drain = std::ranges::find(step.drain, member.id) != step.drain.end();
-      const auto sight = look.sights.find(server->address);
-      const bool led = sight != look.sights.end() && sight->second.mode == Mode::Ready;
-      if (drain) {
-        const auto since = draining_.find(member.id);
-        draining[member.id] = since == draining_.end() ? steady_clock::now() : since->second;
-      }
-      // One that answers no more is left to the balancer, which leads to it again when it does.
-      const bool ready = !drain && (member.healthy || led);
-      places.push_back({server->address, ready ? Mode::Ready : Mode::Drain});
-    }
-  draining_ = draining;
-  std::vector<balancer::ServerSight> present;
-  for (const auto& [address, sight] : look.sights)
-    present.push_back(sight);
-  bool led = true;
-  if (!look.stack.address.empty()) {
-    std::vector<std::uint16_t> ports = parse_ports(look.stack.parameters.at("ports"));
-    const auto commands = lead_to(places, present, ports, record.checked);
-    led = commands.empty();
-    try {
-      if (!commands.empty())
-        ask_balancer(look.stack, fmt::format("{}", fmt::join(commands, "; ")));
-    } catch (const support::Error& error) {
-      look.problem = error.what();
-    }
-  }
-
+  const bool led = lead(look, seen, step);
   done_ = step.done && led && !look.stack.busy() && !look.stack.failed();
   if (look.stack.busy())
     return;  // Heat makes one change after the other
@@ -178,37 +149,94 @@ void OpenstackFleet::keep(Look& look) {
     return;
   }
   progress_ = step.rollout;
-  Record next = record;
-  next.rollout = step.rollout;
-  std::map<std::string, std::string> parameters;
-  const auto size = [&](const std::string& name, int before, int after) {
-    if (before != after)
-      parameters[name + "_count"] = std::to_string(after);
-  };
-  size(record.current, seen.current_size, step.current_size);
-  size(record.other(), seen.other_size, step.other_size);
-  // A server that is gone behind Heat's back, or in ERROR, is replaced when the stack is told anything.
-  bool missing = false;
-  for (const auto& name : {"a", "b"})
-    for (const auto& id : group(name)) {
-      const auto server = std::ranges::find(look.servers, id, &Server::id);
-      const bool bad = server == look.servers.end() || server->status == "ERROR" ||
-                       server->status == "SHUTOFF" || server->status == "DELETED";
-      if (!bad)
+  if (const std::string changes = drift(record_of(look.stack), look.stack.parameters); changes.empty())
+    tell_next(look, seen, step);
+  else
+    look.problem = fmt::format("the stack was changed by hand: {}; the next order puts it right", changes);
+}
+
+/// Tells the balancer who takes requests; whether it was so already.
+bool OpenstackFleet::lead(Look& look, const Seen& seen, const Step& step) {
+  std::map<std::string, steady_clock::time_point> draining;
+  std::vector<Place> places;
+  for (const auto* members : {&seen.current, &seen.other})
+    for (const auto& member : *members) {
+      const Server& server = *look.server(member.id);
+      if (server.address.empty())
         continue;
-      missing = true;
-      cloud().mark_unhealthy(stack_name_, look.stack, id,
-                             server == look.servers.end() ? "it is gone" : "it is " + server->status);
+      const bool drain = std::ranges::find(step.drain, member.id) != step.drain.end();
+      if (drain) {
+        const auto since = draining_.find(member.id);
+        draining[member.id] = since == draining_.end() ? steady_clock::now() : since->second;
+      }
+      // One that answers no more is left to the balancer, which leads to it again when it does.
+      const auto* sight = look.sight(server);
+      const bool ready = !drain && (member.healthy || (sight && sight->mode == Mode::Ready));
+      places.push_back({server.address, ready ? Mode::Ready : Mode::Drain});
     }
-  const bool enters = next.rollout.phase != record.rollout.phase;
+  draining_ = draining;
+  if (look.stack.address.empty())
+    return false;
+  std::vector<balancer::ServerSight> present;
+  for (const auto& [address, sight] : look.sights)
+    present.push_back(sight);
+  const auto commands =
+      lead_to(places, present, parse_ports(look.stack.parameters.at("ports")), look.record.checked);
+  if (commands.empty())
+    return true;
+  try {
+    ask_balancer(look.stack, fmt::format("{}", fmt::join(commands, "; ")));
+  } catch (const support::Error& error) {
+    look.problem = error.what();
+  }
+  return false;
+}
+
+/// Why a server has to be replaced; empty: it has not.
+std::string OpenstackFleet::fault_of(const Look& look, const std::string& id) const {
+  const Server* server = look.server(id);
+  if (!server)
+    return "it is gone";
+  if (server->status == "ERROR" || server->status == "SHUTOFF" || server->status == "DELETED")
+    return "it is " + server->status;
+  const auto* sight = look.sight(*server);
+  if (!sight || sight->healthy || draining_.contains(id))
+    return "";
+  const auto& rules = look.record.spec.rules;
+  if (sight->mode == Mode::Ready && seconds(sight->since) >= rules.unhealthy_limit)
+    return "it does not answer: " + sight->problem;
+  if (sight->mode == Mode::Drain && seconds(std::time(nullptr) - server->created) >= rules.start_limit)
+    return "it did not get healthy: " + sight->problem;
+  return "";
+}
+
+/// Tells Heat what it does not know yet.
+void OpenstackFleet::tell_next(const Look& look, const Seen& seen, const Step& step) {
+  std::map<std::string, std::string> parameters;
+  if (step.current_size != seen.current_size)
+    parameters[look.record.current + "_count"] = std::to_string(step.current_size);
+  if (step.other_size != seen.other_size)
+    parameters[look.record.other() + "_count"] = std::to_string(step.other_size);
+  // One that was marked is replaced when the stack is told anything.
+  bool marked = false;
+  for (const auto* group : {"a", "b"})
+    for (const auto& id : look.group(group))
+      if (const std::string fault = fault_of(look, id); !fault.empty()) {
+        if (const Server* server = look.server(id))
+          save_console(*server);
+        cloud().mark_unhealthy(stack_name_, look.stack, id, fault);
+        marked = true;
+      }
+  Record next = look.record;
+  next.rollout = step.rollout;
+  const Record told = record_of(look.stack);
   const bool again = look.stack.failed() && std::time(nullptr) - look.stack.changed >= kBeforeAgain.count();
-  const bool counted = look.record.spec.count != record_of(look.stack).spec.count;
-  if (parameters.empty() && !counted && !enters && !missing && !again)
+  if (parameters.empty() && !marked && !again && next.rollout.phase == told.rollout.phase &&
+      next.spec.count == told.spec.count)
     return;
   if (step.current_size < seen.current_size || step.other_size < seen.other_size)
-    for (const auto& server : look.servers)
-      if (std::ranges::find(step.drain, server.id) != step.drain.end())
-        save_console(server);
+    for (const auto& id : step.drain)
+      save_console(*look.server(id));
   tell(look.stack, next, parameters);
   done_ = false;
 }
@@ -238,35 +266,37 @@ fleet::Status OpenstackFleet::tell_status(const Look& look) const {
                     rollout.to,
                     rollout.back,
                     rollout.reason};
-  for (const auto& server : look.servers) {
-    if (server.group == "balancer" || server.status == "DELETED")
-      continue;
-    fleet::InstanceStatus one;
-    one.id = name_of(server.id);
-    one.current = server.group == record.current;
-    one.image = record.groups.at(server.group).image;
-    if (!server.address.empty())
-      one.address = fmt::format("{}:{}", server.address, record.port);
-    one.started_at = server.created;
-    const auto sight = look.sights.find(server.address);
-    const bool drains = draining_.contains(server.id);
-    const bool healthy = sight != look.sights.end() && sight->second.healthy && server.status == "ACTIVE";
-    one.state = server.status == "ERROR" || server.status == "SHUTOFF"            ? fleet::State::Failed
-                : drains && healthy && !one.current                               ? fleet::State::Draining
-                : healthy                                                         ? fleet::State::Healthy
-                : sight != look.sights.end() && sight->second.mode == Mode::Ready ? fleet::State::Unhealthy
-                                                                                  : fleet::State::Starting;
-    if (sight != look.sights.end()) {
-      one.rate.requests_total = sight->second.statistics.requests;
-      one.rate.errors_total = sight->second.statistics.errors;
-      one.rate.connections = sight->second.statistics.connections;
-      one.rate.response_ms = sight->second.statistics.response_ms;
-      if (!sight->second.healthy && status.problem.empty())
-        status.problem = sight->second.problem;
-    }
-    status.instances.push_back(one);
-  }
+  for (const auto& server : look.servers)
+    if (server.group != "balancer" && server.status != "DELETED")
+      status.instances.push_back(tell_instance(look, server));
+  for (const auto& [address, sight] : look.sights)
+    if (status.problem.empty() && !sight.healthy)
+      status.problem = sight.problem;
   return status;
+}
+
+fleet::InstanceStatus OpenstackFleet::tell_instance(const Look& look, const Server& server) const {
+  fleet::InstanceStatus one;
+  one.id = name_of(server.id);
+  one.current = server.group == look.record.current;
+  one.image = look.record.groups.at(server.group).image;
+  if (!server.address.empty())
+    one.address = fmt::format("{}:{}", server.address, look.record.port);
+  one.started_at = server.created;
+  const auto* sight = look.sight(server);
+  const bool healthy = sight && sight->healthy && server.status == "ACTIVE";
+  one.state = server.status == "ERROR" || server.status == "SHUTOFF"     ? fleet::State::Failed
+              : healthy && !one.current && draining_.contains(server.id) ? fleet::State::Draining
+              : healthy                                                  ? fleet::State::Healthy
+              : sight && sight->mode == Mode::Ready                      ? fleet::State::Unhealthy
+                                                                         : fleet::State::Starting;
+  if (sight) {
+    one.rate.requests_total = sight->statistics.requests;
+    one.rate.errors_total = sight->statistics.errors;
+    one.rate.connections = sight->statistics.connections;
+    one.rate.response_ms = sight->statistics.response_ms;
+  }
+  return one;
 }
 
 fleet::Status OpenstackFleet::status() {

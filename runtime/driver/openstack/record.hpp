@@ -27,10 +27,17 @@ struct Record {
   fleet::Rollout rollout;  ///< times: milliseconds since the epoch
   int port = 0;            ///< the service's main TCP port, in its servers
   bool checked = false;    ///< its health is asked for
+  /// The parameters of its groups that Heat was told, by name: what differs from them was changed by hand.
+  std::map<std::string, std::string> told = {};
 
   std::string other() const { return current == "a" ? "b" : "a"; }
   bool operator==(const Record&) const = default;
 };
+
+/// Those of a stack's parameters that `told` keeps.
+std::map<std::string, std::string> parameters_of_groups(const std::map<std::string, std::string>& parameters);
+/// What was changed by hand, for people; empty: nothing was.
+std::string drift(const Record& record, const std::map<std::string, std::string>& parameters);
 
 std::string to_json(const Record& record);
 /// Throws Error{Failure} that starts with `where` when it is none of ours, or a later version's.
