@@ -73,6 +73,11 @@ class OpenstackFleet : public Fleet {
     std::map<std::string, balancer::ServerSight> sights;  ///< by address
     std::string problem;
 
+    /// A problem, unless there is one: Heat's and Nova's come first, and others follow from them.
+    void say(const std::string& text) {
+      if (problem.empty())
+        problem = text;
+    }
     const Server* server(const std::string& id) const;               ///< nullptr: there is none
     const balancer::ServerSight* sight(const Server& server) const;  ///< nullptr: not led to
     std::vector<std::string> group(const std::string& name) const;

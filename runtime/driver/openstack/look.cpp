@@ -73,8 +73,8 @@ OpenstackFleet::Look OpenstackFleet::look() {
     const std::string state = ask_balancer(look.stack, fmt::format("show servers state port-{}", port));
     for (auto& sight : balancer::parse_servers(csv, state, port))
       look.sights[sight.address.substr(0, sight.address.rfind(':'))] = sight;
-  } catch (const support::Error& error) {  // it boots
-    look.problem = error.what();
+  } catch (const support::Error& error) {  // it boots, or what is said already keeps it from that
+    look.say(error.what());
   }
   return look;
 }
@@ -187,7 +187,7 @@ bool OpenstackFleet::lead(Look& look, const Seen& seen, const Step& step) {
   try {
     ask_balancer(look.stack, fmt::format("{}", fmt::join(commands, "; ")));
   } catch (const support::Error& error) {
-    look.problem = error.what();
+    look.say(error.what());
   }
   return false;
 }
