@@ -2,9 +2,8 @@
 // request. It waits on the second serial port for lines, and answers each with one:
 //   hello                                             "ready", or "never: <why>" when a snapshot of this
 //                                                     guest must not be used
-//   address                                           "address 192.0.2.1", of the first network card;
-//   "address
-//                                                     none" while it has none
+//   address                                           "address 192.0.2.1", of the first network card, or
+//                                                     "address none"
 //   identity HOST MAC SECONDS NANOSECONDS SEED        "done", or "failed: <what>"
 //   identity HOST MAC SECONDS NANOSECONDS SEED renew  the same; the card gives its addresses up, and asks for
 //   others
