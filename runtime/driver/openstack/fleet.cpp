@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <ctime>
 #include <thread>
 
 #include "driver/openstack/template.hpp"
@@ -22,6 +23,8 @@ namespace fs = std::filesystem;
 namespace support = vmimage::support;
 
 namespace {
+
+constexpr std::chrono::seconds kSilence{90};
 
 /// The image's identifier in Glance, where it is put unless it is there.
 std::string publish_image(const Options& options, const fs::path& image, const support::Report& report) {
@@ -206,11 +209,24 @@ void OpenstackFleet::tell(const Stack& stack, const Record& record,
   last_.reset();
 }
 
+/// Heat that was ended in the middle of a change leaves it so for ever, and goes on when it is told anything:
+/// it says nothing for so long only then, or when it waits for a slow server, which takes no harm.
+bool OpenstackFleet::works_on(const Stack& stack) {
+  const auto silent = [](std::int64_t since) { return std::time(nullptr) - since >= kSilence.count(); };
+  if (!stack.busy())
+    return false;
+  if (!silent(stack.changed))
+    return true;
+  const auto events =
+      cloud().events(stack_name_, stack, [this](const std::string& id) { return name_of(id); });
+  return std::ranges::any_of(events, [&](const auto& event) { return !silent(event.time); });
+}
+
 /// Heat makes one change after the other.
 Stack OpenstackFleet::wait_until_idle() {
   while (true) {
     const Stack stack = require();
-    if (!stack.busy())
+    if (!works_on(stack))
       return stack;
     support::check_interrupt();
     std::this_thread::sleep_for(std::chrono::milliseconds(500));
@@ -312,8 +328,8 @@ void OpenstackFleet::down(Volumes) {
       const auto stack = find();
       if (!stack)
         break;
-      // One deletion may end at what is just being made: it is asked for again.
-      if (!asked || stack->status == "DELETE_FAILED")
+      // One deletion may end at what is just being made, or with Heat: it is asked for again.
+      if (!asked || !works_on(*stack))
         cloud().remove(stack_name_, *stack);
       asked = true;
       support::check_interrupt();

@@ -99,6 +99,7 @@ class OpenstackFleet : public Fleet {
   Change change(const Stack& stack, const Wanted& wanted, const Made& made);
   void tell(const Stack& stack, const Record& record, std::map<std::string, std::string> parameters = {});
   void turn_back(const Stack& stack, const Record& record, const std::string& reason);
+  bool works_on(const Stack& stack);
   Stack wait_until_idle();
 
   Look look();

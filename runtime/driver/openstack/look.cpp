@@ -140,7 +140,7 @@ void OpenstackFleet::keep(Look& look) {
   const Step step = next_step(record, seen, now());
   const bool led = lead(look, seen, step);
   done_ = step.done && led && !look.stack.busy() && !look.stack.failed();
-  if (look.stack.busy())
+  if (works_on(look.stack))
     return;  // Heat makes one change after the other
   const bool trying = fleet::under_way(record.rollout) && !record.rollout.back;
   const std::string failure = trying && look.stack.failed() ? look.stack.reason : step.failure;
@@ -230,7 +230,8 @@ void OpenstackFleet::tell_next(const Look& look, const Seen& seen, const Step& s
   Record next = look.record;
   next.rollout = step.rollout;
   const Record told = record_of(look.stack);
-  const bool again = look.stack.failed() && std::time(nullptr) - look.stack.changed >= kBeforeAgain.count();
+  const bool again = look.stack.busy() ||
+                     (look.stack.failed() && std::time(nullptr) - look.stack.changed >= kBeforeAgain.count());
   if (parameters.empty() && !marked && !again && next.rollout.phase == told.rollout.phase &&
       next.spec.count == told.spec.count)
     return;
