@@ -3,6 +3,7 @@
 
 #include "driver/aws/fleet.hpp"
 #include "driver/aws/template.hpp"
+#include "driver/console_log.hpp"
 #include "support/process.hpp"
 
 namespace vmfleet::driver::aws {
@@ -15,22 +16,6 @@ namespace {
 
 /// A look asks several services, each of which takes only so many questions; nobody needs to know more often.
 constexpr seconds kBetweenLooks{1};
-
-class ConsoleLog : public Log {
- public:
-  explicit ConsoleLog(std::function<std::string()> read) : read_(std::move(read)) {}
-  /// EC2 gives the last 64 KiB each time.
-  std::string read() override {
-    const std::string text = read_();
-    const std::string fresh = text.starts_with(seen_) ? text.substr(seen_.size()) : text;
-    seen_ = text;
-    return fresh;
-  }
-
- private:
-  std::function<std::string()> read_;
-  std::string seen_;
-};
 
 }  // namespace
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <ctime>
 
+#include "driver/console_log.hpp"
 #include "driver/openstack/fleet.hpp"
 #include "fleet/autoscale.hpp"
 #include "support/file.hpp"
@@ -29,22 +30,6 @@ std::vector<std::uint16_t> parse_ports(const std::string& list) {
     ports.push_back(one);
   return ports;
 }
-
-class ConsoleLog : public Log {
- public:
-  explicit ConsoleLog(std::function<std::string()> read) : read_(std::move(read)) {}
-  /// Nova gives the whole of it each time.
-  std::string read() override {
-    const std::string text = read_();
-    const std::string fresh = text.starts_with(seen_) ? text.substr(seen_.size()) : text;
-    seen_ = text;
-    return fresh;
-  }
-
- private:
-  std::function<std::string()> read_;
-  std::string seen_;
-};
 
 /// The count of a fleet that autoscales: its bounds are kept, those of this minute.
 int within_bounds(const fleet::Spec& spec) {
