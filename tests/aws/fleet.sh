@@ -72,6 +72,9 @@ shop 0 up service --count 2 --env LEVEL=debug
 faults ''
 endpoint=$(<"$work/out")
 healthy 2
+is "what AWS's own client reads" "$("$here/read.py" "$AWS_ENDPOINT_URL" shop | jq -c .)" "$(jq -cn '{status: "CREATE_COMPLETE",
+  tags: {vmfleet: "shop"}, outputs: 1, group: true, desired: 2, members: true, healthy: 2, image: true, activities: true,
+  events: "CREATE_IN_PROGRESS"}')"
 shop 0 plan service --count 2
 says err "would stay as it is"
 shop 0 plan service --count 2 --env LEVEL=info --port 80
@@ -120,6 +123,26 @@ await '.settled and .rollout.back == false'
 is "the image" "$(image_of_all)" service-next.qcow2
 say "killed in the middle: the next one goes on"
 
+# Interrupted: taken back, before it ends.
+run 0 events shop
+events=$(wc -l <"$work/out")
+"$program" deploy shop "$images/service-crash.qcow2" >/dev/null 2>"$work/err" &
+deploying=$!
+until [[ $(state '.stacks["vmfleet-shop"].status') == UPDATE_IN_PROGRESS ]]; do sleep 0.05; done
+kill -INT $deploying
+status=0
+wait $deploying || status=$?
+is "the exit status" "$status" 130
+is "the stack" "$(state '.stacks["vmfleet-shop"].status')" UPDATE_ROLLBACK_COMPLETE
+healthy 2
+is "the image" "$(image_of_all)" service-next.qcow2
+run 0 events shop
+(($(wc -l <"$work/out") > events)) || fail "nothing is told of it"
+says out "Group UPDATE_FAILED"
+run 0 logs shop
+says out "service: listening"
+say "interrupted: taken back"
+
 # No right to one of the calls.
 for operation in UpdateStack DescribeStackResources DescribeTargetHealth DescribeAutoScalingGroups; do
   faults "{\"operation\": \"$operation\", \"kind\": \"deny\"}"
@@ -158,6 +181,8 @@ say "an AMI deregistered: told, and published again"
 shop 0 up service --driver-opt secrets=arn:aws:ssm:eu-central-1:123456789012:parameter/shop
 is "resources" "$(state '.stacks["vmfleet-shop"].template' | jq -r '.Resources | [has("Role"), has("Profile")] | join(" ")')" "true true"
 run 0 autoscale shop --min 1 --max 3 --target cpu=60
+run 0 scale shop 2
+is "desired" "$(state '.groups[].desired')" 2
 run 2 autoscale shop --min 1 --max 3 --target requests=60
 says err "does not count 'requests'"
 run 0 autoscale shop --off

@@ -118,7 +118,7 @@ class LaunchTemplate(Thing):
     prefix = "lt"
 
     def __init__(self, cloud, properties):
-        self.versions = []
+        self.versions, self.latest, self.before = [], 0, 0
         super().__init__(cloud, properties)
 
     def check(self):
@@ -128,15 +128,16 @@ class LaunchTemplate(Thing):
         if data["InstanceType"] not in TYPES:
             raise Failed(f"Invalid instance type {data['InstanceType']}")
         self.versions.append(data)
+        self.before, self.latest = self.latest, len(self.versions)
         self.told()
 
     def told(self):
-        self.attributes = {"LatestVersionNumber": str(len(self.versions)), "LaunchTemplateId": self.physical}
+        self.attributes = {"LatestVersionNumber": str(self.latest), "LaunchTemplateId": self.physical}
         self.cloud.templates[self.physical] = [data["ImageId"] for data in self.versions]
         self.cloud.launch_templates[self.physical] = self
 
     def forget_last(self):
-        self.versions.pop()
+        self.latest = self.before  # instances of the other one may still be on their way
         self.told()
 
     def remove(self):

@@ -147,7 +147,7 @@ Response Client::once(const Call& call, const Key& key) {
   headers.insert(added.begin(), added.end());
   const std::string target = call.path + (call.query.empty() ? "" : "?" + encode(call.query));
   const Headers all(headers.begin(), headers.end());
-  if (on_interrupt_ == Service::OnInterrupt::GoOn && support::interrupted())
+  if (on_interrupt_ == Service::OnInterrupt::GoOn && (call.order || support::interrupted()))
     return service.request(call.method, target, all, call.body, on_interrupt_);
   return connection_.request(call.method, target, all, call.body);
 }

@@ -74,12 +74,14 @@ struct Call {
   std::map<std::string, std::string> headers = {};  ///< names in lower case
   std::string body = {};
   std::string body_sha256 = {};  ///< lower-case digits; empty: not known yet
+  bool order = false;  ///< it changes something: whoever takes that back has to know that it was heard
 };
 
 /// For one thread.
 class Client {
  public:
-  /// `on_interrupt`: with GoOn, what is asked after Ctrl-C is still asked: somebody tidies up.
+  /// `on_interrupt`: with GoOn, Ctrl-C does not end an order, and what is asked after it is still asked:
+  /// somebody tidies up.
   explicit Client(Endpoint& endpoint, Service::OnInterrupt on_interrupt = Service::OnInterrupt::End)
       : endpoint_(endpoint), connection_(endpoint.service), on_interrupt_(on_interrupt) {}
   /// The answer, with a status below 300. Throws Refused, NoAnswer or Error{Interrupted}.

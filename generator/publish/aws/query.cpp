@@ -21,7 +21,8 @@ pugi::xml_document Query::call(const std::string& what, const std::string& actio
                .method = "POST",
                .path = "/",
                .headers = {{"content-type", "application/x-www-form-urlencoded; charset=utf-8"}},
-               .body = encode(all)});
+               .body = encode(all),
+               .order = !action.starts_with("Describe") && !action.starts_with("Get")});
   pugi::xml_document document;
   if (!document.load_buffer(response.body.data(), response.body.size()))
     throw support::failure(fmt::format("failed to {}: the answer is no XML", what),

@@ -243,6 +243,12 @@ Change AwsFleet::scale(int count) {
   check_record(record);
   const bool drifted = !drift(look).empty();
   Change made = change(look, record);
+  // The load goes on from there; the template does not say how many there are.
+  if (const auto& autoscale = record.spec.autoscale; autoscale && look.group() && !record.stopped) {
+    cloud().resize(look.group()->name,
+                   {autoscale->least, autoscale->most, std::clamp(count, autoscale->least, autoscale->most)});
+    return {true, made.was_stopped, made.rollout};
+  }
   // CloudFormation compares with what it was told last, and would leave what somebody else has set.
   if (!made.changed && drifted) {
     cloud().resize(look.group()->name, sizes(record));

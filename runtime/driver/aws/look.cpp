@@ -91,7 +91,7 @@ Look AwsFleet::idle() {
     help(look);
     if (!tidying)
       support::check_interrupt();
-    std::this_thread::sleep_for(kBetweenLooks / 2);
+    std::this_thread::sleep_for(std::chrono::milliseconds(500));
   }
 }
 
