@@ -67,7 +67,7 @@ one_is_resumed() {
 }
 
 say "two instances, each with an address of the network; the second one is resumed from a snapshot"
-vmfleet up "$2/service-debian.qcow2" --name debian --bridge br0 --count 2 --timeout $limit >"$work/debian" 2>&1 &
+vmfleet up "$2/service-debian.qcow2" --name debian --bridge br0 --count 2 --timeout $((3 * limit)) >"$work/debian" 2>&1 &
 debian=$!
 address=$(up --bridge br0 --count 2)
 check service "$address"
