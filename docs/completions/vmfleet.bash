@@ -23,7 +23,7 @@ _vmfleet() {
       up) words="--count --name --env --env-file --secret --port --cpus --memory --cold --warm --warm-pool --overcommit --host-loopback --bridge --ipv6 --driver --driver-opt --timeout --help" ;;
       plan) words="--count --name --env --env-file --secret --port --cpus --memory --cold --warm --warm-pool --overcommit --host-loopback --bridge --ipv6 --driver --driver-opt --help" ;;
       status) words="--json --watch --help" ;;
-      list) words="--json --help" ;;
+      list) words="--json --driver --driver-opt --help" ;;
       deploy) words="--strategy --batch --surge --min-healthy --canary --bake --max-errors --keep-old --limit --timeout --help" ;;
       autoscale) words="--min --max --target --cooldown --off --help" ;;
       rollback | scale | restart | start) words="--timeout --help" ;;

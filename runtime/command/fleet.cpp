@@ -95,6 +95,17 @@ support::Error no_such_fleet(const std::string& name, const std::vector<std::str
 
 }  // namespace
 
+std::map<std::string, std::string> parse_driver_options(const std::vector<std::string>& options) {
+  std::map<std::string, std::string> parsed;
+  for (const auto& option : options) {
+    const auto equals = option.find('=');
+    if (equals == 0 || equals == std::string::npos)
+      throw support::invalid(fmt::format("'{}' is no option of a driver", option), "give KEY=VALUE");
+    parsed[option.substr(0, equals)] = option.substr(equals + 1);
+  }
+  return parsed;
+}
+
 OneFleet choose_fleet(const std::string& name) {
   std::vector<std::string> names;
   for (const auto& driver : driver::drivers())

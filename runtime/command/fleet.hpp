@@ -2,9 +2,11 @@
 // What the verbs share: which fleet is meant, and waiting until it is what it shall be.
 
 #include <chrono>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "command/command.hpp"
 #include "driver/driver.hpp"
@@ -38,6 +40,9 @@ CLI::Option* add_instance_argument(CLI::App& command, std::vector<std::string>& 
 /// Adds the optional positional FLEET.
 CLI::Option* add_fleet_argument(CLI::App& command, std::string& name);
 CLI::Option* add_timeout_option(CLI::App& command, int& seconds);
+
+/// Of --driver-opt KEY=VALUE. Throws Error{Usage}.
+std::map<std::string, std::string> parse_driver_options(const std::vector<std::string>& options);
 
 /// Waits until the fleet is settled, and says on standard error how far it is. Throws Error{Failure} with the
 /// end of an instance's log when that takes longer, or its instances fail again and again, and with the

@@ -75,7 +75,17 @@ void show_status(const Options& options) {
   }
 }
 
-void list(bool json) {
+struct ListOptions {
+  bool json = false;
+  std::string driver;
+  std::vector<std::string> driver_options;
+};
+
+void list(const ListOptions& options) {
+  if (options.driver.empty() && !options.driver_options.empty())
+    throw support::invalid("--driver-opt without --driver", "name the driver");
+  if (!options.driver.empty())
+    driver::find_driver(options.driver).find(parse_driver_options(options.driver_options));
   std::vector<fleet::Status> fleets;
   for (const auto& driver : driver::drivers()) {
     for (const auto& name : driver->fleets())
@@ -87,7 +97,7 @@ void list(bool json) {
     for (const auto& status : driver->gone())
       fleets.push_back(status);
   }
-  if (json) {
+  if (options.json) {
     support::json document = support::json::array();
     for (const auto& status : fleets)
       document.push_back(fleet::to_json(status));
@@ -111,10 +121,14 @@ void add_status(CLI::App& app) {
 }
 
 void add_list(CLI::App& app) {
-  auto json = std::make_shared<bool>(false);
+  auto options = std::make_shared<ListOptions>();
   CLI::App* command = app.add_subcommand("list", "Lists the fleets");
-  command->add_flag("--json", *json, "For programs");
-  command->callback([json] { list(*json); });
+  command->add_flag("--json", options->json, "For programs");
+  command->add_option("--driver", options->driver, "Look there for fleets made from other machines")
+      ->type_name("NAME");
+  command->add_option("--driver-opt", options->driver_options, "What the driver has to know (repeatable)")
+      ->type_name("KEY=VALUE");
+  command->callback([options] { list(*options); });
 }
 
 }  // namespace vmfleet::command

@@ -73,13 +73,6 @@ void overlay_settings(fleet::Spec& spec, const Options& options) {
   }
 }
 
-std::pair<std::string, std::string> parse_driver_option(const std::string& text) {
-  const auto equals = text.find('=');
-  if (equals == 0 || equals == std::string::npos)
-    throw support::invalid(fmt::format("'{}' is no option of a driver", text), "give KEY=VALUE");
-  return {text.substr(0, equals), text.substr(equals + 1)};
-}
-
 /// What the command line says of a spec; `fallback` has the rest.
 void overlay(fleet::Spec& spec, const Options& options) {
   if (options.count)
@@ -100,10 +93,8 @@ void overlay(fleet::Spec& spec, const Options& options) {
   spec.overcommit |= options.overcommit;
   if (!options.driver.empty())
     spec.driver = options.driver;
-  for (const auto& option : options.driver_options) {
-    const auto [key, value] = parse_driver_option(option);
+  for (const auto& [key, value] : parse_driver_options(options.driver_options))
     spec.driver_options[key] = value;
-  }
   overlay_settings(spec, options);
 }
 

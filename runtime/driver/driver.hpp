@@ -2,6 +2,7 @@
 // Where fleets run: the seam between vmfleet's commands and an engine. docs/drivers.md has what a driver
 // owes, and how one is added.
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -88,7 +89,9 @@ class Driver {
   virtual ~Driver() = default;
   virtual const std::string& name() const = 0;  ///< as a spec has it
   virtual Converges converges() const = 0;
-  virtual std::vector<std::string> fleets() = 0;  ///< that there are, sorted
+  virtual std::vector<std::string> fleets() = 0;  ///< that this machine knows of, sorted
+  /// Gets to know those that were made from other machines, where these options lead to.
+  virtual void find(const std::map<std::string, std::string>&) {}
   virtual std::vector<fleet::Status> gone() = 0;  ///< those that are gone, and have left volumes
   virtual std::unique_ptr<Fleet> fleet(const std::string& name) = 0;  ///< one that there is, or may be
 };

@@ -375,11 +375,16 @@ class CloudFormation:
         return found
 
     def DescribeStacks(self, p):
-        one = self.stack(p["StackName"])
+        chosen = [self.stack(p["StackName"])] if "StackName" in p else \
+            [one for one in self.cloud.stacks.values() if one.status != "DELETE_COMPLETE"]
+        return {"Stacks": [self.described(one) for one in chosen]}
+
+    @staticmethod
+    def described(one):
         outputs = [{"OutputKey": key, "OutputValue": value} for key, value in one.outputs.items()]
-        return {"Stacks": [{"StackId": one.id, "StackName": one.name, "CreationTime": stamp(one.created), "StackStatus": one.status,
-                            "Outputs": outputs, "Tags": one.tags, **({"StackStatusReason": one.reason} if one.reason else {}),
-                            **({"LastUpdatedTime": stamp(one.updated)} if one.updated else {})}]}
+        return {"StackId": one.id, "StackName": one.name, "CreationTime": stamp(one.created), "StackStatus": one.status,
+                "Outputs": outputs, "Tags": one.tags, **({"StackStatusReason": one.reason} if one.reason else {}),
+                **({"LastUpdatedTime": stamp(one.updated)} if one.updated else {})}
 
     def GetTemplate(self, p):
         return {"TemplateBody": self.stack(p["StackName"]).text}

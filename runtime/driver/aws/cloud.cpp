@@ -51,6 +51,17 @@ Cloud::Cloud(const std::string& profile, const std::string& region)
       balancing_(balancing_place_, "2015-12-01", kGoOn),
       ec2_(ec2_place_, vmimage::publish::aws::kEc2Version, kGoOn) {}
 
+std::vector<std::string> Cloud::fleets() {
+  std::vector<std::string> names;
+  formation_.each("list the stacks", "DescribeStacks", {}, "/*/*/Stacks/member",
+                  [&](const pugi::xml_node& stack) {
+                    for (const auto& tag : stack.select_nodes("Tags/member"))
+                      if (tag.node().child_value("Key") == std::string_view(kFleetTag))
+                        names.emplace_back(tag.node().child_value("Value"));
+                  });
+  return names;
+}
+
 std::optional<Stack> Cloud::stack(const std::string& name) {
   try {
     const auto document = formation_.call(fmt::format("look for the stack '{}'", name), "DescribeStacks",

@@ -21,6 +21,7 @@ class Cloud {
   const std::string& region() const { return identity_.region(); }
 
   // CloudFormation
+  std::vector<std::string> fleets();  ///< the names of those that have a stack
   std::optional<Stack> stack(const std::string& name);
   std::string template_of(const std::string& stack);
   std::map<std::string, std::string> resources(const std::string& stack);  ///< logical → physical name

@@ -23,6 +23,13 @@ std::vector<std::string> AwsDriver::fleets() {
   return names;
 }
 
+void AwsDriver::find(const std::map<std::string, std::string>& options) {
+  const auto where = aws::read_options(options);
+  aws::Cloud cloud(where.profile, where.region);
+  for (const auto& name : cloud.fleets())
+    aws::AwsFleet(name).remember(where.profile, cloud.region());
+}
+
 std::unique_ptr<Fleet> AwsDriver::fleet(const std::string& name) {
   return std::make_unique<aws::AwsFleet>(name);
 }

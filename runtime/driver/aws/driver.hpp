@@ -10,8 +10,8 @@ class AwsDriver : public Driver {
  public:
   const std::string& name() const override;
   Converges converges() const override { return Converges::ByItself; }
-  /// Those that this machine knows of: AWS is not asked.
   std::vector<std::string> fleets() override;
+  void find(const std::map<std::string, std::string>& options) override;
   std::vector<fleet::Status> gone() override { return {}; }
   std::unique_ptr<Fleet> fleet(const std::string& name) override;
 };

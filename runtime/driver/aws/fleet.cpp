@@ -69,10 +69,9 @@ Cloud& AwsFleet::cloud() {
   return *cloud_;
 }
 
-void AwsFleet::remember(const Options& options) {
+void AwsFleet::remember(const std::string& profile, const std::string& region) {
   fs::create_directories(folder_);
-  support::write_file_atomic(
-      known(), support::json{{"profile", options.profile}, {"region", cloud().region()}}.dump() + "\n");
+  support::write_file_atomic(known(), support::json{{"profile", profile}, {"region", region}}.dump() + "\n");
 }
 
 std::optional<fleet::Spec> AwsFleet::spec() {
@@ -179,7 +178,7 @@ Change AwsFleet::apply(const Wanted& wanted) {
     throw support::invalid(fmt::format("a change of '{}' is under way", name_),
                            fmt::format("wait until it is done, or 'vmfleet rollback {}'", name_));
   const std::string ami = publish_image(options, wanted.spec.image);
-  remember(options);
+  remember(options.profile, cloud().region());
   last_.reset();
   if (!before) {
     cloud().create(stack_, to_text(make_template(record_for(wanted, ami, std::nullopt))), name_);

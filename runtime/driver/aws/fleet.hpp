@@ -24,6 +24,9 @@ class AwsFleet : public Fleet {
   explicit AwsFleet(std::string name)
       : name_(std::move(name)), stack_("vmfleet-" + name_), folder_(known_folder() / name_) {}
 
+  /// That it is there, for the commands on this machine.
+  void remember(const std::string& profile, const std::string& region);
+
   const std::string& name() const override { return name_; }
   bool exists() override { return std::filesystem::exists(known()) && cloud().stack(stack_).has_value(); }
   std::optional<fleet::Spec> spec() override;
@@ -54,7 +57,6 @@ class AwsFleet : public Fleet {
  private:
   std::filesystem::path known() const { return folder_ / "account.json"; }
   Cloud& cloud();
-  void remember(const Options& options);
 
   Launch launch_of(const Wanted& wanted, const std::string& ami);
   Record record_for(const Wanted& wanted, const std::string& ami, const std::optional<Look>& look);

@@ -229,6 +229,14 @@ std::optional<Stack> Cloud::find(const std::string& name) {
   return read_stack(body.value("stack", json::object()));
 }
 
+std::vector<std::string> Cloud::fleets() {
+  std::vector<std::string> names;
+  for (const auto& one : get(heat_, "/stacks", "the project's stacks").value("stacks", json::array()))
+    if (const std::string name = text_of(one, "stack_name"); name.starts_with(kStackPrefix))
+      names.push_back(name.substr(kStackPrefix.size()));
+  return names;
+}
+
 void Cloud::create(const std::string& name, const std::string& text,
                    const std::map<std::string, std::string>& parameters) {
   order(heat_, "POST", "/stacks",

@@ -60,11 +60,15 @@ std::string choose_flavor(const json& flavors, const std::string& name, const Ne
 /// nowhere else. Throws Error{Usage}. Pure.
 std::string choose_network(const json& networks, const std::string& name);
 
+/// What the names of fleets' stacks begin with.
+constexpr std::string_view kStackPrefix = "vmfleet-";
+
 class Cloud {
  public:
   /// `name` as in clouds.yaml; empty: as OpenStack's own clients choose. Throws Error.
   explicit Cloud(const std::string& name);
 
+  std::vector<std::string> fleets();  ///< the names of those that have a stack
   std::optional<Stack> find(const std::string& name);
   void create(const std::string& name, const std::string& text,
               const std::map<std::string, std::string>& parameters);

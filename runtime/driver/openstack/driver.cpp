@@ -23,6 +23,12 @@ std::vector<std::string> OpenstackDriver::fleets() {
   return names;
 }
 
+void OpenstackDriver::find(const std::map<std::string, std::string>& options) {
+  const auto where = openstack::read_options(options);
+  for (const auto& name : openstack::Cloud(where.cloud).fleets())
+    openstack::OpenstackFleet(name).remember(where);
+}
+
 std::unique_ptr<Fleet> OpenstackDriver::fleet(const std::string& name) {
   return std::make_unique<openstack::OpenstackFleet>(name);
 }

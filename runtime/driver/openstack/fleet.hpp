@@ -29,7 +29,12 @@ fleet::Milliseconds now();
 class OpenstackFleet : public Fleet {
  public:
   explicit OpenstackFleet(std::string name)
-      : name_(std::move(name)), stack_name_("vmfleet-" + name_), folder_(known_folder() / name_) {}
+      : name_(std::move(name)),
+        stack_name_(fmt::format("{}{}", kStackPrefix, name_)),
+        folder_(known_folder() / name_) {}
+
+  /// That it is there, for the commands on this machine.
+  void remember(const Options& options);
 
   const std::string& name() const override { return name_; }
   bool exists() override { return std::filesystem::exists(known()) && find().has_value(); }
@@ -92,7 +97,6 @@ class OpenstackFleet : public Fleet {
     return parse_record(stack.parameters.at("fleet"), "the stack '" + stack_name_ + "'");
   }
   std::string name_of(const std::string& server) const { return name_ + "-" + server.substr(0, 8); }
-  void remember(const Options& options);
 
   Made make(const Wanted& wanted);
   Change create(const Wanted& wanted, const Made& made);
