@@ -84,7 +84,15 @@ before=$(state '.instances | length')
 shop 0 up service
 is "instances that there were" "$(state '.instances | length')" "$before"
 says out "^$endpoint$"
-say "two answer; a plan tells of changes, and makes none"
+# From another machine.
+(
+  export XDG_STATE_HOME=$work/elsewhere
+  run 2 status shop
+  run 0 list --driver aws
+  says out "^shop "
+  healthy 2
+)
+say "two answer; a plan tells of changes, and makes none; another machine finds it"
 
 # Other images, by each strategy.
 run 0 deploy shop "$images/service-next.qcow2"

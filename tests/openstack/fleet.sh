@@ -47,6 +47,13 @@ up 0 up "$images/service-debian.qcow2" --count 1 --timeout $limit --driver-opt f
 endpoint=$(<"$work/out")
 is "its setting" "$(get "$endpoint/env/GREETING")" here
 is "its secret" "$(get "$endpoint/secret/token")" geheim
+(# from another machine
+  export XDG_STATE_HOME=$work/elsewhere
+  run 2 status "$fleet"
+  run 0 list --driver openstack
+  says out "^$fleet "
+  run 0 status "$fleet"
+)
 say "one of the Debian base answers"
 connections=4 patience=30 load
 run 0 deploy "$fleet" "$images/service-next.qcow2"
