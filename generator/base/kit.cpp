@@ -25,7 +25,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr const char* kKitVersion = "9";  // raise when the kit's content changes shape
+constexpr const char* kKitVersion = "10";  // raise when the kit's content changes shape
 
 constexpr char kKernelPrefix[] = "linux-image-";
 
@@ -194,6 +194,14 @@ std::string license_of(const std::string& package, const fs::path& tree) {
                                    : license::kUnknown;
 }
 
+/// Few machines need one, so it is kept small: insmod of busybox unpacks what gzip has packed, whatever its
+/// name.
+void write_packed(const fs::path& file, const std::string& content) {
+  support::write_file_atomic(file, content);
+  support::write_file_atomic(
+      file, run_checked({.argv = {"gzip", "--best", "--no-name", "--stdout", file.string()}}));
+}
+
 void make_kit(const std::vector<recipe::Pin>& pins, const std::vector<fs::path>& debs,
               const fs::path& folder) {
   const support::TempDir work;
@@ -221,7 +229,7 @@ void make_kit(const std::vector<recipe::Pin>& pins, const std::vector<fs::path>&
   fs::create_directory(folder / "cards");
   for (const auto& name : kCards)
     if (all.has(name))
-      support::write_file_atomic(folder / "cards" / (name + ".ko"), all.content(name));
+      write_packed(folder / "cards" / (name + ".ko"), all.content(name));
   disk::write_uki({.stub = tree / "usr/lib/systemd/boot/efi/linuxx64.efi.stub",
                    .kernel = folder / "vmlinuz",
                    .initrd = folder / "initrd",
