@@ -238,7 +238,8 @@ void make_kit(const std::vector<recipe::Pin>& pins, const std::vector<fs::path>&
                   folder / "uki.efi");
   make_grub_core(tree / "usr/lib/grub/i386-pc", folder / "uki.efi", folder / "core.img");
   make_module_tree(modules, version, folder / "modules");
-  const support::json description{{"kernel_version", version},
+  const support::json description{{"version", kKitVersion},
+                                  {"kernel_version", version},
                                   {"packages", packages},
                                   {"uki_sha256", support::sha256_file(folder / "uki.efi")},
                                   {"grub_sha256", support::sha256_file(folder / "core.img")}};
@@ -302,7 +303,8 @@ Kit boot_kit(const cache::Cache& cache, const Packages& packages, const Progress
   kit.folder = cache.entry("kit", kit_key(pins), make, {"kit.json"});  // the rest when a disk is made of it
   const std::string text = support::read_file(kit.folder / "kit.json");
   const auto description = support::parse_json(text, "kit.json");
-  kit.digest = support::sha256(text);  // versions of its packages, and digests of what was made of them
+  // The versions of its packages and of how it is made, the digests of what it boots.
+  kit.digest = support::sha256(text);
   kit.kernel_version = description.at("kernel_version");
   for (const auto& package : description.at("packages"))
     kit.packages.push_back({package.at("name"), package.at("version"), package.at("architecture"),
