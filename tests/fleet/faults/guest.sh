@@ -6,7 +6,7 @@ source "$(dirname "$0")/../lib.sh"
 load=$3
 cat >"$work/guest.json" <<END
 {"version": 1, "name": "guest", "image": "$2/faulty.qcow2", "count": 3,
- "health": {"timeout": 3, "unhealthy_threshold": 4, "replace_after": 2}}
+ "health": {"timeout": 3, "unhealthy_threshold": 4, "replace_after": 10}}
 END
 endpoint=$(vmfleet up "$work/guest.json" --timeout $limit)
 fleet=$XDG_STATE_HOME/vmfleet/guest
@@ -22,7 +22,7 @@ gone() { ! there "$1"; }
 # replaced <instance> <pattern of the reason> [<another instance> <of its reason>]
 replaced() {
   while (($# > 0)); do
-    await 40 "$1 to go" gone "$1"
+    await 60 "$1 to go" gone "$1"
     vmfleet events guest >"$work/events"
     grep -qE "(failed|unhealthy) +$1: .*$2" "$work/events" || fail "no reason like '$2': $(grep "$1" "$work/events")"
     shift 2
