@@ -209,13 +209,16 @@ void OpenstackFleet::tell(const Stack& stack, const Record& record,
   last_.reset();
 }
 
-/// Heat that was ended in the middle of a change leaves it so for ever, and goes on when it is told anything:
-/// it says nothing for so long only then, or when it waits for a slow server, which takes no harm.
+/// Heat that was ended in the middle of a change leaves it so for ever, and goes on when it is told anything.
+/// Otherwise it says nothing for so long only when it waits for a server that is being made.
 bool OpenstackFleet::works_on(const Stack& stack) {
   const auto silent = [](std::int64_t since) { return std::time(nullptr) - since >= kSilence.count(); };
   if (!stack.busy())
     return false;
   if (!silent(stack.changed))
+    return true;
+  const auto servers = cloud().servers(name_);
+  if (std::ranges::find(servers, "BUILD", &Server::status) != servers.end())
     return true;
   const auto events =
       cloud().events(stack_name_, stack, [this](const std::string& id) { return name_of(id); });
