@@ -6,6 +6,7 @@
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=../program.sh
 . "$here/../program.sh"
+only_when_asked
 program=$2
 images=$3
 export OS_CLIENT_CONFIG_FILE=$state/clouds.yaml OS_CLOUD=test XDG_STATE_HOME=$work/state XDG_RUNTIME_DIR=$work/run

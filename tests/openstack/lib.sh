@@ -14,6 +14,11 @@ fi
 # shellcheck source=api.sh
 . "$here/api.sh"
 
+# only_when_asked: for what takes long.
+only_when_asked() {
+  [[ ${VMIMAGE_TEST_OPENSTACK-} == 1 ]] || { echo "skipped: it takes long, and runs with VMIMAGE_TEST_OPENSTACK=1"; exit 77; }
+}
+
 work=$(mktemp -d /tmp/openstack-test.XXXXXX)
 name=test-${work##*.}
 begun=$SECONDS
