@@ -1,12 +1,8 @@
 #include "driver/aws/driver.hpp"
 
-#include <algorithm>
-
 #include "driver/aws/fleet.hpp"
 
 namespace vmfleet::driver {
-
-namespace fs = std::filesystem;
 
 const std::string& AwsDriver::name() const {
   static const std::string name = "aws";
@@ -14,13 +10,7 @@ const std::string& AwsDriver::name() const {
 }
 
 std::vector<std::string> AwsDriver::fleets() {
-  std::vector<std::string> names;
-  std::error_code none;
-  for (const auto& entry : fs::directory_iterator(aws::known_folder(), none))
-    if (fs::exists(entry.path() / "account.json"))
-      names.push_back(entry.path().filename());
-  std::ranges::sort(names);
-  return names;
+  return Note::fleets(name());
 }
 
 void AwsDriver::find(const std::map<std::string, std::string>& options) {

@@ -8,7 +8,6 @@
 #include "driver/aws/template.hpp"
 #include "publish/prepare.hpp"
 #include "publish/registry.hpp"
-#include "supervisor/place.hpp"
 #include "support/file.hpp"
 #include "support/process.hpp"
 #include "support/progress.hpp"
@@ -55,27 +54,20 @@ std::chrono::milliseconds now() {
 
 }  // namespace
 
-fs::path known_folder() {
-  return supervisor::fleets_folder() / ".aws";
-}
-
 Cloud& AwsFleet::cloud() {
   if (!cloud_) {
-    if (!fs::exists(known()))
-      throw support::invalid(fmt::format("there is no fleet '{}'", name_));
-    const auto account = support::json::parse(support::read_file(known()));
+    const auto account = note_.read();
     cloud_.emplace(account.value("profile", ""), account.value("region", ""));
   }
   return *cloud_;
 }
 
 void AwsFleet::remember(const std::string& profile, const std::string& region) {
-  fs::create_directories(folder_);
-  support::write_file_atomic(known(), support::json{{"profile", profile}, {"region", region}}.dump() + "\n");
+  note_.write({{"profile", profile}, {"region", region}});
 }
 
 std::optional<fleet::Spec> AwsFleet::spec() {
-  if (!fs::exists(known()))
+  if (!note_.exists())
     return std::nullopt;
   const auto look = find();
   return look ? std::optional(look->record.spec) : std::nullopt;
@@ -170,7 +162,7 @@ std::string AwsFleet::plan(const Wanted& wanted) {
 
 Change AwsFleet::apply(const Wanted& wanted) {
   check(wanted);
-  const support::FileLock alone(folder_.string() + ".lock");
+  const auto alone = note_.lock();
   const Options options = read_options(wanted.spec.driver_options);
   const auto before = find();
   if (before && before->stack.busy() && !before->stack.stillborn() &&
@@ -304,30 +296,27 @@ void AwsFleet::stop() {
 
 void AwsFleet::down(Volumes) {
   const bool tidying = support::interrupted();
-  if (fs::exists(known())) {
-    std::string told;
-    while (const auto stack = cloud().stack(stack_)) {
-      const std::string& status = stack->status;
-      if (status == "UPDATE_IN_PROGRESS" && told != "cancel") {
-        cloud().cancel_update(stack_);
-        told = "cancel";
-      } else if ((!stack->busy() || status == "CREATE_IN_PROGRESS") && told != status) {
-        cloud().remove(stack_);
-        told = status;
-      } else if (status == "DELETE_FAILED") {
-        throw support::failure(fmt::format("failed to remove the stack '{}': {}", stack_,
-                                           reason_of(cloud().stack_events(stack_))),
-                               fmt::format("remove what is in its way, and 'vmfleet down {}' again", name_));
-      }
-      if (!tidying)
-        support::check_interrupt();
-      std::this_thread::sleep_for(std::chrono::milliseconds(500));
+  if (!note_.exists())
+    return;
+  std::string told;
+  while (const auto stack = cloud().stack(stack_)) {
+    const std::string& status = stack->status;
+    if (status == "UPDATE_IN_PROGRESS" && told != "cancel") {
+      cloud().cancel_update(stack_);
+      told = "cancel";
+    } else if ((!stack->busy() || status == "CREATE_IN_PROGRESS") && told != status) {
+      cloud().remove(stack_);
+      told = status;
+    } else if (status == "DELETE_FAILED") {
+      throw support::failure(
+          fmt::format("failed to remove the stack '{}': {}", stack_, reason_of(cloud().stack_events(stack_))),
+          fmt::format("remove what is in its way, and 'vmfleet down {}' again", name_));
     }
-    fs::remove_all(folder_);
-    fs::remove(folder_.string() + ".lock");
+    if (!tidying)
+      support::check_interrupt();
+    std::this_thread::sleep_for(std::chrono::milliseconds(500));
   }
-  std::error_code kept;
-  fs::remove(known_folder(), kept);  // when it was the last one
+  note_.remove();
 }
 
 }  // namespace vmfleet::driver::aws

@@ -12,23 +12,21 @@
 #include "driver/aws/options.hpp"
 #include "driver/aws/sight.hpp"
 #include "driver/driver.hpp"
+#include "driver/note.hpp"
 #include "support/error.hpp"
 
 namespace vmfleet::driver::aws {
 
-/// Which fleets this machine knows of, and in which account and region they are.
-std::filesystem::path known_folder();
-
 class AwsFleet : public Fleet {
  public:
   explicit AwsFleet(std::string name)
-      : name_(std::move(name)), stack_("vmfleet-" + name_), folder_(known_folder() / name_) {}
+      : name_(std::move(name)), stack_("vmfleet-" + name_), note_("aws", name_) {}
 
   /// That it is there, for the commands on this machine.
   void remember(const std::string& profile, const std::string& region);
 
   const std::string& name() const override { return name_; }
-  bool exists() override { return std::filesystem::exists(known()) && cloud().stack(stack_).has_value(); }
+  bool exists() override { return note_.exists() && cloud().stack(stack_).has_value(); }
   std::optional<fleet::Spec> spec() override;
 
   void check(const Wanted& wanted) override;
@@ -55,7 +53,6 @@ class AwsFleet : public Fleet {
   std::unique_ptr<Log> log(const std::string& id) override;
 
  private:
-  std::filesystem::path known() const { return folder_ / "account.json"; }
   Cloud& cloud();
 
   Launch launch_of(const Wanted& wanted, const std::string& ami);
@@ -69,7 +66,7 @@ class AwsFleet : public Fleet {
 
   std::string name_;
   std::string stack_;
-  std::filesystem::path folder_;
+  Note note_;
   std::optional<Cloud> cloud_;
   std::optional<fleet::Status> last_;
   std::chrono::steady_clock::time_point looked_;

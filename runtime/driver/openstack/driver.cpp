@@ -1,12 +1,8 @@
 #include "driver/openstack/driver.hpp"
 
-#include <algorithm>
-
 #include "driver/openstack/fleet.hpp"
 
 namespace vmfleet::driver {
-
-namespace fs = std::filesystem;
 
 const std::string& OpenstackDriver::name() const {
   static const std::string name = "openstack";
@@ -14,13 +10,7 @@ const std::string& OpenstackDriver::name() const {
 }
 
 std::vector<std::string> OpenstackDriver::fleets() {
-  std::vector<std::string> names;
-  std::error_code none;
-  for (const auto& entry : fs::directory_iterator(openstack::known_folder(), none))
-    if (fs::exists(entry.path() / "cloud.json"))
-      names.push_back(entry.path().filename());
-  std::ranges::sort(names);
-  return names;
+  return Note::fleets(name());
 }
 
 void OpenstackDriver::find(const std::map<std::string, std::string>& options) {

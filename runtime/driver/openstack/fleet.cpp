@@ -10,7 +10,6 @@
 #include "driver/user_data.hpp"
 #include "publish/prepare.hpp"
 #include "publish/registry.hpp"
-#include "supervisor/place.hpp"
 #include "supervisor/secrets.hpp"
 #include "support/digest.hpp"
 #include "support/file.hpp"
@@ -43,20 +42,13 @@ std::vector<std::uint16_t> tcp_ports(const vmimage::recipe::Manifest& manifest) 
 
 }  // namespace
 
-fs::path known_folder() {
-  return supervisor::fleets_folder() / ".openstack";
-}
-
 fleet::Milliseconds now() {
   return std::chrono::duration_cast<fleet::Milliseconds>(std::chrono::system_clock::now().time_since_epoch());
 }
 
 Cloud& OpenstackFleet::cloud() {
-  if (!cloud_) {
-    if (!fs::exists(known()))
-      throw support::invalid(fmt::format("there is no fleet '{}'", name_));
-    cloud_.emplace(json::parse(support::read_file(known())).value("cloud", ""));
-  }
+  if (!cloud_)
+    cloud_.emplace(note_.read().value("cloud", ""));
   return *cloud_;
 }
 
@@ -68,8 +60,7 @@ Stack OpenstackFleet::require() {
 }
 
 void OpenstackFleet::remember(const Options& options) {
-  fs::create_directories(folder_ / "logs");
-  support::write_file_atomic(known(), json{{"cloud", options.cloud}}.dump() + "\n");
+  note_.write({{"cloud", options.cloud}});
 }
 
 void OpenstackFleet::check(const Wanted& wanted) {
@@ -109,7 +100,7 @@ OpenstackFleet::Made OpenstackFleet::make(const Wanted& wanted) {
 
 Change OpenstackFleet::apply(const Wanted& wanted) {
   check(wanted);
-  const support::FileLock alone(folder_.string() + ".lock");
+  const auto alone = note_.lock();
   const auto made = make(wanted);
   const auto stack = cloud_->find(stack_name_);
   remember(read_options(wanted.spec.driver_options));
@@ -326,23 +317,18 @@ void OpenstackFleet::stop() {
 }
 
 void OpenstackFleet::down(Volumes) {
-  if (fs::exists(known())) {
-    for (bool asked = false;;) {
-      const auto stack = find();
-      if (!stack)
-        break;
-      // One deletion may end at what is just being made, or with Heat: it is asked for again.
-      if (!asked || !works_on(*stack))
-        cloud().remove(stack_name_, *stack);
-      asked = true;
-      support::check_interrupt();
-      std::this_thread::sleep_for(std::chrono::milliseconds(500));
-    }
-    fs::remove_all(folder_);
-    fs::remove(folder_.string() + ".lock");
+  if (!note_.exists())
+    return;
+  bool asked = false;
+  while (const auto stack = find()) {
+    // One deletion may end at what is just being made, or with Heat: it is asked for again.
+    if (!asked || !works_on(*stack))
+      cloud().remove(stack_name_, *stack);
+    asked = true;
+    support::check_interrupt();
+    std::this_thread::sleep_for(std::chrono::milliseconds(500));
   }
-  std::error_code kept;
-  fs::remove(known_folder(), kept);  // when it was the last one
+  note_.remove();
 }
 
 }  // namespace vmfleet::driver::openstack

@@ -10,6 +10,7 @@
 
 #include "balancer/config.hpp"
 #include "driver/driver.hpp"
+#include "driver/note.hpp"
 #include "driver/openstack/cloud.hpp"
 #include "driver/openstack/front.hpp"
 #include "driver/openstack/key.hpp"
@@ -20,9 +21,6 @@
 
 namespace vmfleet::driver::openstack {
 
-/// What this machine knows of fleets in clouds: which there are, and the consoles of servers that are gone.
-std::filesystem::path known_folder();
-
 /// Since the epoch: the clock of records, which are read on any machine.
 fleet::Milliseconds now();
 
@@ -31,15 +29,15 @@ class OpenstackFleet : public Fleet {
   explicit OpenstackFleet(std::string name)
       : name_(std::move(name)),
         stack_name_(fmt::format("{}{}", kStackPrefix, name_)),
-        folder_(known_folder() / name_) {}
+        note_("openstack", name_) {}
 
   /// That it is there, for the commands on this machine.
   void remember(const Options& options);
 
   const std::string& name() const override { return name_; }
-  bool exists() override { return std::filesystem::exists(known()) && find().has_value(); }
+  bool exists() override { return note_.exists() && find().has_value(); }
   std::optional<fleet::Spec> spec() override {
-    const auto stack = std::filesystem::exists(known()) ? find() : std::nullopt;
+    const auto stack = note_.exists() ? find() : std::nullopt;
     return stack ? std::optional(record_of(*stack).spec) : std::nullopt;
   }
 
@@ -89,7 +87,6 @@ class OpenstackFleet : public Fleet {
     int size(const std::string& group) const;  ///< that Heat was told
   };
 
-  std::filesystem::path known() const { return folder_ / "cloud.json"; }
   Cloud& cloud();
   std::optional<Stack> find() { return cloud().find(stack_name_); }
   Stack require();
@@ -121,7 +118,7 @@ class OpenstackFleet : public Fleet {
 
   std::string name_;
   std::string stack_name_;
-  std::filesystem::path folder_;
+  Note note_;  ///< with the consoles of servers that are gone
   std::optional<Cloud> cloud_;
   std::optional<fleet::Status> last_;
   std::chrono::steady_clock::time_point looked_;

@@ -66,8 +66,10 @@ OpenstackFleet::Look OpenstackFleet::look() {
 
 void OpenstackFleet::save_console(const Server& server) {
   if (server.group != "balancer")
-    if (const std::string text = cloud().console(server.id); !text.empty())
-      support::write_file_atomic(folder_ / "logs" / (name_of(server.id) + ".log"), text);
+    if (const std::string text = cloud().console(server.id); !text.empty()) {
+      fs::create_directories(note_.folder() / "logs");
+      support::write_file_atomic(note_.folder() / "logs" / (name_of(server.id) + ".log"), text);
+    }
 }
 
 const Server* OpenstackFleet::Look::server(const std::string& id) const {
@@ -288,7 +290,7 @@ fleet::InstanceStatus OpenstackFleet::tell_instance(const Look& look, const Serv
 fleet::Status OpenstackFleet::status() {
   if (last_ && steady_clock::now() - looked_ < kBetweenLooks)
     return *last_;
-  const support::FileLock alone(folder_.string() + ".lock");
+  const auto alone = note_.lock();
   Look seen = look();
   if (!seen.record.stopped)
     keep(seen);
@@ -303,7 +305,7 @@ fleet::Status OpenstackFleet::status() {
 std::vector<std::string> OpenstackFleet::logged() {
   std::vector<std::string> ids;
   std::error_code none;
-  for (const auto& entry : fs::directory_iterator(folder_ / "logs", none))
+  for (const auto& entry : fs::directory_iterator(note_.folder() / "logs", none))
     ids.push_back(entry.path().stem());
   for (const auto& server : cloud().servers(name_))
     if (server.group != "balancer")
@@ -317,7 +319,7 @@ std::unique_ptr<Log> OpenstackFleet::log(const std::string& id) {
     for (const auto& server : cloud().servers(name_))
       if (name_of(server.id) == id)
         return cloud().console(server.id);
-    const fs::path kept = folder_ / "logs" / (id + ".log");
+    const fs::path kept = note_.folder() / "logs" / (id + ".log");
     return fs::exists(kept) ? support::read_file(kept) : std::string();
   });
 }
