@@ -11,6 +11,7 @@
 #include <sstream>
 
 #include "support/error.hpp"
+#include "support/text.hpp"
 
 namespace vmimage::base {
 
@@ -92,14 +93,6 @@ std::string trimmed(const std::string& text) {
   return start == std::string::npos ? "" : text.substr(start, text.find_last_not_of(" \t\n") - start + 1);
 }
 
-std::vector<std::string> split(const std::string& text, char mark) {
-  std::vector<std::string> parts;
-  std::istringstream stream(text);
-  for (std::string part; std::getline(stream, part, mark);)
-    parts.push_back(part);
-  return parts;
-}
-
 /// Index of each package by the names that it answers to; its own name goes before what others provide.
 std::map<std::string, std::size_t> index_by_name(const std::vector<PackageNeeds>& packages) {
   std::map<std::string, std::size_t> index;
@@ -139,9 +132,9 @@ std::map<std::string, std::string> parse_control(const std::string& text) {
 
 std::vector<std::vector<std::string>> parse_dependencies(const std::string& field) {
   std::vector<std::vector<std::string>> groups;
-  for (const auto& part : split(field, ',')) {
+  for (const auto& part : support::split(field, ',')) {
     std::vector<std::string> alternatives;
-    for (const auto& alternative : split(part, '|')) {
+    for (const auto& alternative : support::split(part, '|')) {
       const std::string word = trimmed(alternative);
       const std::string name = word.substr(0, word.find_first_of(" (:[<\n"));
       if (!name.empty())

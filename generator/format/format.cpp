@@ -37,9 +37,8 @@ const Format& find(const std::string& name) {
       return format;
     known.push_back(format.name);
   }
-  const std::string guess = support::nearest(name, known);
   throw support::invalid(fmt::format("unknown format '{}'", name),
-                         guess.empty() ? "known are " + names() : fmt::format("did you mean '{}'?", guess));
+                         support::did_you_mean(name, known, "known are " + names()));
 }
 
 void convert(const Source& source, const Format& format, const Description& about,

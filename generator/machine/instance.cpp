@@ -12,6 +12,7 @@
 #include "machine/serial.hpp"
 #include "recipe/settings.hpp"
 #include "support/error.hpp"
+#include "support/text.hpp"
 
 namespace vmimage::machine {
 
@@ -40,15 +41,6 @@ int open_log(const fs::path& path) {
   if (fd < 0)
     support::throw_errno(fmt::format("write '{}'", path.string()));
   return fd;
-}
-
-std::string last_line(const std::string& text) {
-  const auto end = text.find_last_not_of(" \r\n");
-  if (end == std::string::npos)
-    return {};
-  const auto start = text.find_last_of('\n', end);
-  return text.substr(start == std::string::npos ? 0 : start + 1,
-                     end - (start == std::string::npos ? 0 : start + 1) + 1);
 }
 
 /// QEMU's reasons (RunState's ShutdownCause) in words.
@@ -179,7 +171,7 @@ std::uint16_t Instance::host_port(const recipe::Port& port) {
 }
 
 std::string Instance::last_words() const {
-  return last_line(support::read_file(folder_.path() / "qemu.log"));
+  return support::last_line(support::read_file(folder_.path() / "qemu.log"));
 }
 
 std::optional<std::string> Instance::ended(std::chrono::milliseconds wait) {

@@ -143,8 +143,7 @@ void Fields::finish() {
   for (const auto& item : object_->items()) {
     if (known_.contains(item.key()))
       continue;
-    const std::string guess = nearest(item.key(), {known_.begin(), known_.end()});
-    fail(item.key(), "unknown key", guess.empty() ? "" : fmt::format("did you mean '{}'?", guess));
+    fail(item.key(), "unknown key", did_you_mean(item.key(), {known_.begin(), known_.end()}, ""));
   }
 }
 
@@ -167,6 +166,12 @@ std::string nearest(const std::string& word, const std::vector<std::string>& kno
     }
   }
   return best;
+}
+
+std::string did_you_mean(const std::string& word, const std::vector<std::string>& known,
+                         const std::string& otherwise) {
+  const std::string guess = nearest(word, known);
+  return guess.empty() ? otherwise : fmt::format("did you mean '{}'?", guess);
 }
 
 }  // namespace vmimage::support

@@ -49,5 +49,8 @@ class Fields {
 
 /// The nearest of `known` to `word` (edit distance at most 2 or a third of its length), or empty.
 std::string nearest(const std::string& word, const std::vector<std::string>& known);
+/// The hint about a word that is not known: the nearest one, or `otherwise`.
+std::string did_you_mean(const std::string& word, const std::vector<std::string>& known,
+                         const std::string& otherwise);
 
 }  // namespace vmimage::support

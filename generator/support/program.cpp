@@ -37,9 +37,8 @@ Error wrong_use(const CLI::App& app, const CLI::ParseError& error) {
   for (const CLI::App* one : command->get_subcommands(nullptr))
     if (!one->get_group().empty())  // no group: not for people
       known.push_back(one->get_name());
-  const std::string guess = nearest(words.front(), known);
   return invalid("unknown command '" + words.front() + "'",
-                 guess.empty() ? "see '" + line + " --help'" : "did you mean '" + guess + "'?");
+                 did_you_mean(words.front(), known, "see '" + line + " --help'"));
 }
 
 }  // namespace

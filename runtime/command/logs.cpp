@@ -61,10 +61,8 @@ class Follower {
 void check_instance(const std::vector<std::string>& ids, const std::string& wanted) {
   if (wanted.empty() || std::find(ids.begin(), ids.end(), wanted) != ids.end())
     return;
-  const std::string guess = support::nearest(wanted, ids);
   throw support::invalid(fmt::format("there is no log of an instance '{}'", wanted),
-                         guess.empty() ? "'vmfleet events' names all that there were"
-                                       : fmt::format("did you mean '{}'?", guess));
+                         support::did_you_mean(wanted, ids, "'vmfleet events' names all that there were"));
 }
 
 void logs(const Options& options) {

@@ -55,11 +55,9 @@ void check_references(const Specs& specs, const Spec& spec) {
     names.push_back(name);
   const auto wanted = references(spec);
   for (const auto& name : wanted)
-    if (!specs.contains(name)) {
-      const std::string guess = vmimage::support::nearest(name, names);
+    if (!specs.contains(name))
       throw invalid(fmt::format("there is no fleet '{}' in this document", name),
-                    guess.empty() ? "" : fmt::format("did you mean '{}'?", guess));
-    }
+                    vmimage::support::did_you_mean(name, names, ""));
   if (!wanted.empty() && !spec.network.host_loopback)
     throw invalid(
         "it refers to the address of another fleet, which is on the loopback network of this machine",

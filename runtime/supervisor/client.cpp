@@ -12,6 +12,7 @@
 #include "support/error.hpp"
 #include "support/file.hpp"
 #include "support/process.hpp"
+#include "support/text.hpp"
 
 namespace vmfleet::supervisor {
 
@@ -27,10 +28,7 @@ constexpr auto kStartAgain = std::chrono::seconds(3);
 
 std::string last_line(const fs::path& file) {
   std::error_code problem;
-  std::string text = fs::exists(file, problem) ? support::read_file(file) : "";
-  while (!text.empty() && text.back() == '\n')
-    text.pop_back();
-  return text.substr(text.rfind('\n') + 1);
+  return fs::exists(file, problem) ? support::last_line(support::read_file(file)) : "";
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include "support/error.hpp"
 #include "support/json.hpp"
 #include "support/process.hpp"
+#include "support/text.hpp"
 #include "support/time.hpp"
 
 namespace vmimage::publish::aws {
@@ -34,19 +35,13 @@ support::Result aws_cli(std::vector<std::string> arguments, const std::string& p
   return support::run({.argv = arguments, .timeout = kPatience});
 }
 
-std::string last_line(std::string text) {
-  while (!text.empty() && (text.back() == '\n' || text.back() == '\r'))
-    text.pop_back();
-  return text.substr(text.rfind('\n') + 1);
-}
-
 std::string find_region(const std::string& profile) {
   for (const char* name : {"AWS_REGION", "AWS_DEFAULT_REGION"})
     if (const auto region = environment(name))
       return *region;
   std::string region;
   if (!support::find_program("aws").empty())
-    region = last_line(aws_cli({"configure", "get", "region"}, profile).out);
+    region = support::last_line(aws_cli({"configure", "get", "region"}, profile).out);
   if (region.empty())
     throw invalid("no AWS region is set", "give --region, or set AWS_REGION, or run 'aws configure'");
   return region;
@@ -113,7 +108,7 @@ Credentials Identity::fetch() const {
                   hint + " (Debian: awscli)");
   const auto result = aws_cli({"configure", "export-credentials", "--format", "process"}, profile_);
   if (!result.ok())
-    throw invalid(fmt::format("failed to find AWS credentials: {}", last_line(result.err)), hint);
+    throw invalid(fmt::format("failed to find AWS credentials: {}", support::last_line(result.err)), hint);
   return from_process(result.out);
 }
 

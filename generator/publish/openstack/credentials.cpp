@@ -210,12 +210,9 @@ Credentials from_yaml(const std::string& text, const std::string& secure, const 
     throw invalid(where + " has several clouds",
                   fmt::format("name one with --cloud or OS_CLOUD: {}", fmt::join(names, ", ")));
   const std::string chosen = name.empty() ? names.front() : name;
-  if (std::find(names.begin(), names.end(), chosen) == names.end()) {
-    const std::string guess = support::nearest(chosen, names);
-    throw invalid(
-        fmt::format("{} has no cloud '{}'", where, chosen),
-        guess.empty() ? fmt::format("it has: {}", fmt::join(names, ", ")) : "did you mean '" + guess + "'?");
-  }
+  if (std::find(names.begin(), names.end(), chosen) == names.end())
+    throw invalid(fmt::format("{} has no cloud '{}'", where, chosen),
+                  support::did_you_mean(chosen, names, fmt::format("it has: {}", fmt::join(names, ", "))));
   Credentials credentials;
   credentials.source = fmt::format("cloud '{}' of {}", chosen, where);
   read_cloud(clouds[chosen], credentials.source, credentials);

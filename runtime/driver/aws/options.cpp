@@ -6,6 +6,7 @@
 
 #include "support/error.hpp"
 #include "support/json.hpp"
+#include "support/text.hpp"
 
 namespace vmfleet::driver::aws {
 
@@ -13,19 +14,9 @@ namespace support = vmimage::support;
 
 namespace {
 
-std::vector<std::string> list_of(const std::string& text) {
-  std::vector<std::string> words;
-  for (std::size_t begin = 0; begin <= text.size();) {
-    const std::size_t end = std::min(text.find(',', begin), text.size());
-    words.push_back(text.substr(begin, end - begin));
-    begin = end + 1;
-  }
-  return words;
-}
-
 std::vector<std::string> matching(const std::string& key, const std::string& text, const char* pattern,
                                   const char* like) {
-  auto words = list_of(text);
+  auto words = support::split(text, ',');
   for (const auto& word : words)
     if (!std::regex_match(word, std::regex(pattern)))
       throw support::invalid(fmt::format("{}: '{}' is none", key, word), fmt::format("it is like {}", like));
@@ -73,10 +64,9 @@ Options read_options(const std::map<std::string, std::string>& options) {
                    "'arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME' or "
                    "'arn:aws:ssm:REGION:ACCOUNT:parameter/NAME'");
     else {
-      const std::string guess = support::nearest(key, known);
-      throw support::invalid(fmt::format("the driver 'aws' has no option '{}'", key),
-                             guess.empty() ? fmt::format("it has: {}", fmt::join(known, ", "))
-                                           : fmt::format("did you mean '{}'?", guess));
+      throw support::invalid(
+          fmt::format("the driver 'aws' has no option '{}'", key),
+          support::did_you_mean(key, known, fmt::format("it has: {}", fmt::join(known, ", "))));
     }
   }
   return read;

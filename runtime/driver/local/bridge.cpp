@@ -12,6 +12,7 @@
 
 #include "support/error.hpp"
 #include "support/process.hpp"
+#include "support/text.hpp"
 
 namespace vmfleet::driver {
 
@@ -53,14 +54,13 @@ Descriptor received(int socket) {
   return Descriptor(descriptor);
 }
 
-std::string last_line(int pipe) {
+/// To its end.
+std::string read_all(int pipe) {
   std::string text;
   std::array<char, 1024> bytes;
   for (ssize_t got = 0; (got = ::read(pipe, bytes.data(), bytes.size())) > 0;)
     text.append(bytes.data(), static_cast<std::size_t>(got));
-  while (!text.empty() && text.back() == '\n')
-    text.pop_back();
-  return text.substr(text.rfind('\n') + 1);
+  return text;
 }
 
 }  // namespace
@@ -90,7 +90,7 @@ Descriptor open_tap(const std::string& bridge) {
                         {.in = theirs.fd, .out = -1, .err = says.fd});
   theirs = {};
   says = {};
-  const std::string refusal = last_line(said.fd);  // to its end
+  const std::string refusal = support::last_line(read_all(said.fd));
   helper.wait(kHelperLimit);
   Descriptor tap = received(ours.fd);
   if (!tap.open())

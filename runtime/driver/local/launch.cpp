@@ -19,6 +19,7 @@
 #include "support/error.hpp"
 #include "support/file.hpp"
 #include "support/process.hpp"
+#include "support/text.hpp"
 
 namespace vmfleet::driver {
 
@@ -104,10 +105,7 @@ std::string last_words(const Launch& launch) {
   std::error_code problem;
   if (!fs::exists(log, problem))
     return {};
-  std::string text = support::read_file(log);
-  while (!text.empty() && text.back() == '\n')
-    text.pop_back();
-  const std::string words = text.substr(text.rfind('\n') + 1);
+  const std::string words = support::last_line(support::read_file(log));
   const std::string ours = "vmfleet: ";  // when it did not get as far as QEMU
   return words.starts_with(ours) ? words.substr(ours.size()) : words;
 }

@@ -24,10 +24,9 @@ Options read_options(const std::map<std::string, std::string>& options) {
       read.secrets = true;
     } else {
       const std::vector<std::string> known{"balancer-flavor", "cloud", "flavor", "network", "secrets"};
-      const std::string guess = support::nearest(key, known);
-      throw support::invalid(fmt::format("the driver 'openstack' has no option '{}'", key),
-                             guess.empty() ? fmt::format("it has: {}", fmt::join(known, ", "))
-                                           : fmt::format("did you mean '{}'?", guess));
+      throw support::invalid(
+          fmt::format("the driver 'openstack' has no option '{}'", key),
+          support::did_you_mean(key, known, fmt::format("it has: {}", fmt::join(known, ", "))));
     }
   }
   return read;
