@@ -196,10 +196,8 @@ std::string license_of(const std::string& package, const fs::path& tree) {
 
 /// Few machines need one, so it is kept small: insmod of busybox unpacks what gzip has packed, whatever its
 /// name.
-void write_packed(const fs::path& file, const std::string& content) {
-  support::write_file_atomic(file, content);
-  support::write_file_atomic(
-      file, run_checked({.argv = {"gzip", "--best", "--no-name", "--stdout", file.string()}}));
+std::string packed(const std::string& module) {
+  return run_checked({.argv = {"gzip", "--best", "--no-name"}, .input = module});
 }
 
 void make_kit(const std::vector<recipe::Pin>& pins, const std::vector<fs::path>& debs,
@@ -229,7 +227,7 @@ void make_kit(const std::vector<recipe::Pin>& pins, const std::vector<fs::path>&
   fs::create_directory(folder / "cards");
   for (const auto& name : kCards)
     if (all.has(name))
-      write_packed(folder / "cards" / (name + ".ko"), all.content(name));
+      support::write_file_atomic(folder / "cards" / (name + ".ko"), packed(all.content(name)));
   disk::write_uki({.stub = tree / "usr/lib/systemd/boot/efi/linuxx64.efi.stub",
                    .kernel = folder / "vmlinuz",
                    .initrd = folder / "initrd",
