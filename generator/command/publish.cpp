@@ -75,7 +75,6 @@ void publish_image(const Options& options) {
     prepared.upload.tpm = options.tpm;
     prepared.upload.share_with = options.share_with;
     prepared.upload.revision = options.revision ? *options.revision : publish::revision_of(options.image);
-    const support::FileLock alone(publishing_lock());
     outcome = publish::publish(*registry, prepared.upload, options.keep, progress.report());
     progress.step(outcome.sent ? "published" : "it is there already: nothing was sent");
   }

@@ -51,10 +51,4 @@ support::json to_json(const publish::Published& image) {
   return document;
 }
 
-fs::path publishing_lock() {
-  const fs::path folder = support::runtime_folder("vmimage");
-  fs::create_directories(folder);
-  return folder / "publish.lock";
-}
-
 }  // namespace vmimage::command

@@ -25,8 +25,4 @@ void add_registry_options(CLI::App& command, RegistryOptions& options);
 
 /// A published image as --json tells it.
 support::json to_json(const publish::Published& image);
-
-/// Held while images are published: what another one of us has uploaded half is not taken for a remainder.
-std::filesystem::path publishing_lock();
-
 }  // namespace vmimage::command

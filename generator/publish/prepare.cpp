@@ -74,4 +74,9 @@ Prepared prepare(const fs::path& given, const std::string& name, const support::
   return prepared;
 }
 
+std::string publish_image(Registry& registry, const fs::path& image, const support::Report& report) {
+  const auto prepared = prepare(image, "", report);
+  return publish(registry, prepared.upload, 0, report).image.id;
+}
+
 }  // namespace vmimage::publish

@@ -23,4 +23,8 @@ std::string revision_of(const std::filesystem::path& file);
 /// `name`: empty: the image's own. Throws Error{Usage} when the image is damaged, or none.
 Prepared prepare(const std::filesystem::path& image, const std::string& name, const support::Report& report);
 
+/// Publishes an image as it is, unless it is there; its identifier in the registry.
+std::string publish_image(Registry& registry, const std::filesystem::path& image,
+                          const support::Report& report);
+
 }  // namespace vmimage::publish

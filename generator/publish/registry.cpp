@@ -7,6 +7,7 @@
 #include "publish/aws/ami.hpp"
 #include "publish/openstack/glance.hpp"
 #include "support/error.hpp"
+#include "support/file.hpp"
 #include "support/json.hpp"
 
 namespace vmimage::publish {
@@ -32,9 +33,8 @@ std::unique_ptr<Registry> open_registry(const std::string& name, const Account& 
       return kind.open(account);
     names.push_back(kind.name);
   }
-  const std::string guess = support::nearest(name, names);
   throw invalid(fmt::format("unknown registry '{}'", name),
-                guess.empty() ? "known: " + kind_names() : "did you mean '" + guess + "'?");
+                support::did_you_mean(name, names, "known: " + kind_names()));
 }
 
 std::uint64_t whole_units(std::uint64_t bytes, std::uint64_t unit) {
@@ -71,7 +71,19 @@ const Published& find_published(const std::vector<Published>& images, const std:
   return *found;
 }
 
+namespace {
+
+/// Held while images are published: what another one of us has uploaded half is not taken for a remainder.
+std::filesystem::path publishing_lock() {
+  const auto folder = support::runtime_folder("vmimage");
+  std::filesystem::create_directories(folder);
+  return folder / "publish.lock";
+}
+
+}  // namespace
+
 Outcome publish(Registry& registry, const Upload& upload, int keep, const support::Report& report) {
+  const support::FileLock alone(publishing_lock());
   registry.check(upload);
   report("looking for the image");
   auto images = registry.list();

@@ -22,17 +22,19 @@ namespace {
 /// What a plan shows where an AMI is not published yet.
 constexpr const char* kNoAmi = "ami-00000000000000000";
 
+std::unique_ptr<vmimage::publish::Registry> open(const Options& options) {
+  return vmimage::publish::open_registry("aws", {options.profile, options.region});
+}
+
 /// The AMI of the image, which is made unless it is there.
 std::string publish_image(const Options& options, const fs::path& image) {
   support::Progress progress(support::Progress::detect());
-  const auto registry = vmimage::publish::open_registry("aws", {options.profile, options.region});
-  const auto prepared = vmimage::publish::prepare(image, "", progress.report());
-  return vmimage::publish::publish(*registry, prepared.upload, 0, progress.report()).image.id;
+  return vmimage::publish::publish_image(*open(options), image, progress.report());
 }
 
 /// The same of one that is there.
 std::string published_image(const Options& options, const std::string& digest) {
-  for (const auto& one : vmimage::publish::open_registry("aws", {options.profile, options.region})->list())
+  for (const auto& one : open(options)->list())
     if (one.digest == digest && one.whole)
       return one.id;
   return kNoAmi;
