@@ -198,6 +198,14 @@ std::vector<Activity> Cloud::activities(const std::string& group) {
   return activities;
 }
 
+std::optional<Activity> Cloud::last_activity(const std::string& group) {
+  const auto document =
+      scaling_.call(fmt::format("read what has happened last to the group '{}'", group),
+                    "DescribeScalingActivities", {{"AutoScalingGroupName", group}, {"MaxRecords", "1"}});
+  const auto last = document.select_node("/*/*/Activities/member");
+  return last ? std::optional(read_activity(last.node())) : std::nullopt;
+}
+
 void Cloud::resize(const std::string& group, const Sizes& sizes) {
   Parameters parameters{{"AutoScalingGroupName", group},
                         {"MinSize", std::to_string(sizes.least)},

@@ -40,6 +40,7 @@ class Cloud {
   // Auto Scaling
   std::vector<Group> groups(const std::string& fleet);
   std::vector<Activity> activities(const std::string& group);  ///< the newest first
+  std::optional<Activity> last_activity(const std::string& group);
   void resize(const std::string& group, const Sizes& sizes);
   /// Replaces all instances by their like.
   void refresh(const std::string& group, const fleet::RolloutRules& rules, int count,

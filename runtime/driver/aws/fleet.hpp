@@ -70,9 +70,10 @@ class AwsFleet : public Fleet {
   std::optional<Cloud> cloud_;
   std::optional<fleet::Status> last_;
   std::chrono::steady_clock::time_point looked_;
-  std::string kept_for_;  ///< what the next two were read at
+  std::string kept_for_;  ///< what the next three were read at
   std::optional<Record> record_;
   std::map<std::string, std::string> resources_;
+  std::string reason_;
   std::set<std::string> signalled_;
   int told_ = 0;  ///< number of the last rollout that was ordered from here
 };

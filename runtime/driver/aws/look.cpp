@@ -29,6 +29,9 @@ std::optional<Look> AwsFleet::find() {
     record_ = record_in(cloud().template_of(stack_), fmt::format("the stack '{}'", stack_));
   if (kept_for_ != at || stack->busy())
     resources_ = cloud().resources(stack_);
+  if (kept_for_ != at)
+    reason_ =
+        stack->back() || stack->stuck() || stack->stillborn() ? reason_of(cloud().stack_events(stack_)) : "";
   kept_for_ = at;
   Look look{.stack = *stack,
             .record = *record_,
@@ -37,8 +40,7 @@ std::optional<Look> AwsFleet::find() {
             .instances = {},
             .targets = {}};
   look.told = told_;
-  if (stack->back() || stack->stuck() || stack->stillborn())
-    look.reason = reason_of(cloud().stack_events(stack_));
+  look.reason = reason_;
   look.groups = cloud().groups(name_);
   look.instances = cloud().instances(name_);
   const auto targets = resources_.find(targets_name(look.record.port()));
@@ -47,9 +49,9 @@ std::optional<Look> AwsFleet::find() {
   if (const Group* group = look.group(); group && group->status.empty()) {
     look.refreshing = cloud().refreshing(group->name);
     if (std::ssize(group->members) < group->desired) {
-      const auto activities = cloud().activities(group->name);
-      if (!activities.empty() && activities.front().status == "Failed")
-        look.problem = activities.front().message;
+      const auto last = cloud().last_activity(group->name);
+      if (last && last->status == "Failed")
+        look.problem = last->message;
     }
   }
   return look;
@@ -79,7 +81,7 @@ Look AwsFleet::idle() {
     if (look.stack.stuck() || look.stack.stillborn())
       throw support::failure(
           fmt::format("the stack '{}' is in {} and takes no orders: {}", stack_, look.stack.status,
-                      look.reason.empty() ? look.stack.reason : look.reason),
+                      look.why()),
           look.stack.status == "UPDATE_ROLLBACK_FAILED"
               ? fmt::format(
                     "when the cause is gone: 'aws cloudformation continue-update-rollback --stack-name "

@@ -74,7 +74,7 @@ Record present(const Look& look) {
     rollout.back = true;
     rollout.from.clear();
     rollout.to = record.launch.spec.image;
-    rollout.reason = look.reason.empty() ? look.stack.reason : look.reason;
+    rollout.reason = look.why();
     if (rollout.reason.empty())
       rollout.reason = "CloudFormation has taken it back";
   }
@@ -173,8 +173,7 @@ fleet::Status to_status(const Look& look) {
   if (!look.problem.empty() && !status.settled)
     status.problem = look.problem;
   if (look.stack.stuck() || look.stack.stillborn()) {
-    status.problem = fmt::format("its stack is in {}: {}", look.stack.status,
-                                 look.reason.empty() ? look.stack.reason : look.reason);
+    status.problem = fmt::format("its stack is in {}: {}", look.stack.status, look.why());
     if (!look.stack.busy())
       status.quick_failures = 3;
   }

@@ -25,6 +25,8 @@ struct Look {
   std::string reason = {};                ///< why the last change of the stack failed
   std::string problem = {};               ///< why the last launch of an instance failed
 
+  /// Why the stack is as it is, as far as is known.
+  const std::string& why() const { return reason.empty() ? stack.reason : reason; }
   /// The group that takes part in what the stack shall be; nullptr: there is none yet.
   const Group* group() const;
 };
