@@ -27,9 +27,8 @@ constexpr std::chrono::seconds kSilence{90};
 
 /// The image's identifier in Glance, where it is put unless it is there.
 std::string publish_image(const Options& options, const fs::path& image, const support::Report& report) {
-  const auto registry = vmimage::publish::open_registry("openstack", {options.cloud});
-  const auto prepared = vmimage::publish::prepare(image, "", report);
-  return vmimage::publish::publish(*registry, prepared.upload, 0, report).image.id;
+  return vmimage::publish::publish_image(*vmimage::publish::open_registry("openstack", {options.cloud}),
+                                         image, report);
 }
 
 std::vector<std::uint16_t> tcp_ports(const vmimage::recipe::Manifest& manifest) {
@@ -197,6 +196,7 @@ void OpenstackFleet::tell(const Stack& stack, const Record& record,
     next.told[name] = value;
   parameters["fleet"] = to_json(next);
   cloud().update(stack_name_, stack, parameters);
+  told_ = std::time(nullptr);
   last_.reset();
 }
 
@@ -206,7 +206,7 @@ bool OpenstackFleet::works_on(const Stack& stack) {
   const auto silent = [](std::int64_t since) { return std::time(nullptr) - since >= kSilence.count(); };
   if (!stack.busy())
     return false;
-  if (!silent(stack.changed))
+  if (!silent(std::max(stack.changed, told_)))
     return true;
   const auto servers = cloud().servers(name_);
   if (std::ranges::find(servers, "BUILD", &Server::status) != servers.end())
@@ -322,8 +322,10 @@ void OpenstackFleet::down(Volumes) {
   bool asked = false;
   while (const auto stack = find()) {
     // One deletion may end at what is just being made, or with Heat: it is asked for again.
-    if (!asked || !works_on(*stack))
+    if (!asked || !works_on(*stack)) {
       cloud().remove(stack_name_, *stack);
+      told_ = std::time(nullptr);
+    }
     asked = true;
     support::check_interrupt();
     std::this_thread::sleep_for(std::chrono::milliseconds(500));

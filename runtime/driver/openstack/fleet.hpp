@@ -71,7 +71,8 @@ class OpenstackFleet : public Fleet {
   };
   struct Look {
     Stack stack;
-    Record record;
+    Record told;    ///< what the stack says
+    Record record;  ///< what follows from it now
     std::vector<Server> servers;
     std::map<std::string, balancer::ServerSight> sights;  ///< by address
     std::string problem;
@@ -124,6 +125,7 @@ class OpenstackFleet : public Fleet {
   std::chrono::steady_clock::time_point looked_;
   std::optional<fleet::Rollout> progress_;
   std::map<std::string, std::chrono::steady_clock::time_point> draining_;  ///< by server: since when
+  std::int64_t told_ = 0;  ///< when Heat was told anything from here, in seconds since the epoch
   bool done_ = false;
 };
 

@@ -42,8 +42,8 @@ int within_bounds(const fleet::Spec& spec) {
 }  // namespace
 
 OpenstackFleet::Look OpenstackFleet::look() {
-  Look look{.stack = require(), .record = {}, .servers = {}, .sights = {}, .problem = {}};
-  look.record = record_of(look.stack);
+  Look look{.stack = require(), .told = {}, .record = {}, .servers = {}, .sights = {}, .problem = {}};
+  look.record = look.told = record_of(look.stack);
   look.servers = cloud().servers(name_);
   if (look.stack.failed())
     look.problem = look.stack.reason;
@@ -136,7 +136,7 @@ void OpenstackFleet::keep(Look& look) {
     return;
   }
   progress_ = step.rollout;
-  if (const std::string changes = drift(record_of(look.stack), look.stack.parameters); changes.empty())
+  if (const std::string changes = drift(look.told, look.stack.parameters); changes.empty())
     tell_next(look, seen, step);
   else
     look.problem = fmt::format("the stack was changed by hand: {}; the next order puts it right", changes);
@@ -216,11 +216,10 @@ void OpenstackFleet::tell_next(const Look& look, const Seen& seen, const Step& s
       }
   Record next = look.record;
   next.rollout = step.rollout;
-  const Record told = record_of(look.stack);
   const bool again = look.stack.busy() ||
                      (look.stack.failed() && std::time(nullptr) - look.stack.changed >= kBeforeAgain.count());
-  if (parameters.empty() && !marked && !again && next.rollout.phase == told.rollout.phase &&
-      next.spec.count == told.spec.count)
+  if (parameters.empty() && !marked && !again && next.rollout.phase == look.told.rollout.phase &&
+      next.spec.count == look.told.spec.count)
     return;
   if (step.current_size < seen.current_size || step.other_size < seen.other_size)
     for (const auto& id : step.drain)
