@@ -86,14 +86,20 @@ void pause(std::chrono::milliseconds time) {
 }
 
 support::Error no_such_fleet(const std::string& name, const std::vector<std::string>& names) {
-  const std::string guess = support::nearest(name, names);
   return support::invalid(fmt::format("there is no fleet '{}'", name),
-                          !guess.empty()  ? fmt::format("did you mean '{}'?", guess)
-                          : names.empty() ? "start one with 'vmfleet up IMAGE'"
-                                          : "'vmfleet list' shows which there are");
+                          support::did_you_mean(name, names,
+                                                names.empty() ? "start one with 'vmfleet up IMAGE'"
+                                                              : "'vmfleet list' shows which there are"));
 }
 
 }  // namespace
+
+CLI::Option* add_driver_options(CLI::App& command, std::vector<std::string>& options) {
+  return command.add_option("--driver-opt", options, "What the driver has to know (repeatable)")
+      ->type_name("KEY=VALUE")
+      ->take_all()
+      ->expected(1);
+}
 
 std::map<std::string, std::string> parse_driver_options(const std::vector<std::string>& options) {
   std::map<std::string, std::string> parsed;

@@ -41,6 +41,7 @@ CLI::Option* add_instance_argument(CLI::App& command, std::vector<std::string>& 
 CLI::Option* add_fleet_argument(CLI::App& command, std::string& name);
 CLI::Option* add_timeout_option(CLI::App& command, int& seconds);
 
+CLI::Option* add_driver_options(CLI::App& command, std::vector<std::string>& options);
 /// Of --driver-opt KEY=VALUE. Throws Error{Usage}.
 std::map<std::string, std::string> parse_driver_options(const std::vector<std::string>& options);
 

@@ -126,8 +126,7 @@ void add_list(CLI::App& app) {
   command->add_flag("--json", options->json, "For programs");
   command->add_option("--driver", options->driver, "Look there for fleets made from other machines")
       ->type_name("NAME");
-  command->add_option("--driver-opt", options->driver_options, "What the driver has to know (repeatable)")
-      ->type_name("KEY=VALUE");
+  add_driver_options(*command, options->driver_options);
   command->callback([options] { list(*options); });
 }
 

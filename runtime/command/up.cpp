@@ -198,10 +198,6 @@ void up(const Options& options, const CLI::App& command) {
   }
 }
 
-}  // namespace
-
-namespace {
-
 /// What a fleet shall be, as 'up' and 'plan' are told it.
 void add_options(CLI::App* command, const std::shared_ptr<Options>& options) {
   command
@@ -258,10 +254,7 @@ void add_options(CLI::App* command, const std::shared_ptr<Options>& options) {
       ->type_name("NAME");
   command->add_flag("--ipv6", options->ipv6, "The fleet's address is on ::1, too");
   command->add_option("--driver", options->driver, "Where it runs (default: local)")->type_name("DRIVER");
-  command->add_option("--driver-opt", options->driver_options, "What the driver has to know (repeatable)")
-      ->type_name("KEY=VALUE")
-      ->take_all()
-      ->expected(1);
+  add_driver_options(*command, options->driver_options);
 }
 
 }  // namespace

@@ -335,7 +335,7 @@ fleet::Status Engine::status() {
       one.rate = history_.rate(record.id);
       one.start = look.running.start;
       const auto port = look.running.ports.find(main_port(*manifest_of(record.digest)));
-      const std::string address = look.running.bridged ? record.address : "127.0.0.1";
+      const std::string address = record.host(look.running);
       if (port != look.running.ports.end() && !address.empty())
         one.address = fmt::format("{}:{}", address, port->second);
     }

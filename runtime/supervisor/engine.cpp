@@ -161,7 +161,7 @@ void Engine::look_at(Record& record) {
     const bool bridged = look.running.bridged;
     outside_.checks.watch(record.id,
                           {.check = manifest->health,
-                           .address = bridged ? record.address : "127.0.0.1",
+                           .address = record.host(look.running),
                            .port = port == look.running.ports.end() ? std::uint16_t{0} : port->second,
                            .monitor = place_.monitor(record.id),
                            .guest_line = bridged ? place_.guest_line(record.id).string() : "",

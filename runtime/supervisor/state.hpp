@@ -52,6 +52,9 @@ struct Record {
   std::optional<driver::Running> running;
   std::string address = {};  ///< that it has on a bridge, once it is known
   bool operator==(const Record&) const = default;
+
+  /// Where a machine of it is reached; empty: that is not known yet.
+  std::string host(const driver::Running& machine) const { return machine.bridged ? address : "127.0.0.1"; }
 };
 
 struct FleetState {
