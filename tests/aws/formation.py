@@ -4,7 +4,7 @@ import json
 import os
 import time
 
-from scaling import Failed
+from scaling import Failed, Worker
 from wire import Fault, Form
 
 with open(os.path.join(os.path.dirname(__file__), "resource_types.json"), encoding="ascii") as published:
@@ -129,16 +129,13 @@ def in_order(resources):
     return done
 
 
-class Stack:
-    """What it is told, it does in steps: work is a generator, of which each tick does one."""
-
+class Stack(Worker):
     def __init__(self, cloud, name, text, tags):
         self.cloud, self.name, self.text, self.tags = cloud, name, text, tags
         cloud.world.number += 1
         self.id = f"arn:aws:cloudformation:{cloud.region}:123456789012:stack/{name}/{cloud.world.number:08x}"
         self.created, self.updated, self.status, self.reason = time.time(), None, "", ""
         self.parts, self.events, self.signals, self.cancelled, self.outputs = {}, [], {}, False, {}
-        self.work = None
         self.begin("CREATE_IN_PROGRESS", self.create(parse_template(text)))
 
     def begin(self, status, work):
@@ -157,13 +154,6 @@ class Stack:
                                **({"ResourceStatusReason": reason} if reason else {})})
         if logical in self.parts:
             self.parts[logical]["status"] = status
-
-    def tick(self):
-        if self.work:
-            try:
-                next(self.work)
-            except StopIteration:
-                self.work = None
 
     # Values with references to what there is.
     def resolve(self, value):

@@ -21,6 +21,18 @@ class Failed(Exception):
     """A resource cannot be made or changed, for this reason."""
 
 
+class Worker:
+    """What it is told, it does in steps: work is a generator, of which each tick does one."""
+    work = None
+
+    def tick(self):
+        if self.work:
+            try:
+                next(self.work)
+            except StopIteration:
+                self.work = None
+
+
 class Thing:
     """A resource that is there at once, and does nothing by itself."""
     prefix = "thing"
@@ -146,11 +158,11 @@ class LaunchTemplate(Thing):
         del self.cloud.launch_templates[self.physical]
 
 
-class Group(Thing):
+class Group(Thing, Worker):
     prefix = "group"
 
     def __init__(self, cloud, properties):
-        self.members, self.activities, self.suspended, self.held, self.refreshes, self.work = [], [], set(), None, [], None
+        self.members, self.activities, self.suspended, self.held, self.refreshes = [], [], set(), None, []
         super().__init__(cloud, properties)
         self.least, self.most = int(properties["MinSize"]), int(properties["MaxSize"])
         self.desired = int(properties.get("DesiredCapacity", self.least))
@@ -216,11 +228,7 @@ class Group(Thing):
         self.note(f"Terminating EC2 instance: {member['id']}  ({why})")
 
     def tick(self):
-        if self.work:
-            try:
-                next(self.work)
-            except StopIteration:
-                self.work = None
+        super().tick()
         for member in list(self.members):
             self.step(member)
         wanted = self.desired if self.held is None else self.held

@@ -43,10 +43,7 @@ class AwsGround : public RealGround {
   }
   /// AMIs stay: 'vmimage unpublish' is for them.
   std::vector<std::string> remains() override {
-    std::vector<std::string> left;
-    if (fs::exists(state() / "vmfleet"))
-      for (const auto& entry : fs::recursive_directory_iterator(state() / "vmfleet"))
-        left.push_back(entry.path());
+    auto left = RealGround::remains();
     const auto seen = look();
     for (const auto* kind : {"stacks", "groups", "healthy", "launch_templates"})
       for (const auto& [name, one] : seen.at(kind).items())

@@ -27,11 +27,7 @@ class LocalGround : public RealGround {
     ::kill(instance.pid, SIGKILL);
   }
   std::vector<std::string> remains() override {
-    std::vector<std::string> left;
-    for (const auto& folder : {state() / "vmfleet", run() / "vmfleet"})
-      if (fs::exists(folder))
-        for (const auto& entry : fs::directory_iterator(folder))
-          left.push_back(entry.path());
+    auto left = RealGround::remains();
     for (const auto& entry : fs::directory_iterator("/proc"))
       if (is_ours(entry.path()))
         left.push_back("process " + entry.path().filename().string());

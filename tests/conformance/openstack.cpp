@@ -32,10 +32,7 @@ class OpenstackGround : public RealGround {
   }
   /// Images stay in Glance: 'vmimage unpublish' is for them.
   std::vector<std::string> remains() override {
-    std::vector<std::string> left;
-    if (fs::exists(state() / "vmfleet"))
-      for (const auto& entry : fs::recursive_directory_iterator(state() / "vmfleet"))
-        left.push_back(entry.path());
+    auto left = RealGround::remains();
     for (const auto& stack : list("orchestration", "/stacks", "stacks"))
       left.push_back("stack " + stack.at("stack_name").get<std::string>());
     for (const auto& server : list("compute", "/servers/detail", "servers"))

@@ -51,4 +51,13 @@ void RealGround::take_down_all() {
     driver().fleet(name)->down(driver::Volumes::Remove);
 }
 
+std::vector<std::string> RealGround::remains() {
+  std::vector<std::string> left;
+  for (const auto& folder : {state() / "vmfleet", run() / "vmfleet"})
+    if (std::filesystem::exists(folder))
+      for (const auto& entry : std::filesystem::recursive_directory_iterator(folder))
+        left.push_back(entry.path());
+  return left;
+}
+
 }  // namespace vmfleet::conformance

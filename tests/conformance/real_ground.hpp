@@ -17,6 +17,8 @@ class RealGround : public Ground {
   bool answers(const fleet::Status& fleet) override;
   std::string setting(const std::string& fleet, const fleet::InstanceStatus& instance,
                       const std::string& variable) override;
+  /// Files of fleets; what is left elsewhere is for each to add.
+  std::vector<std::string> remains() override;
 
  protected:
   /// What a spec for this driver has besides.

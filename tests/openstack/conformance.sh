@@ -3,6 +3,6 @@
 #   conformance.sh <folder of the cloud> <conformance> <folder of the images>
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
-export OS_CLIENT_CONFIG_FILE=$state/clouds.yaml OS_CLOUD=test VMFLEET_IMAGES=$3
+export VMFLEET_IMAGES=$3
 "$2" --gtest_filter='Openstack/*' | tee "$work/out"
 ! grep -q SKIPPED "$work/out" || fail "it was skipped"

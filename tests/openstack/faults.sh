@@ -9,10 +9,7 @@
 only_when_asked
 program=$2
 images=$3
-export OS_CLIENT_CONFIG_FILE=$state/clouds.yaml OS_CLOUD=test XDG_STATE_HOME=$work/state XDG_RUNTIME_DIR=$work/run
-mkdir "$work/run"
-fleet=${name//./-}
-limit=1200 # seconds, for what takes one or two minutes on an idle machine
+own_fleet
 
 # The services as one who runs the cloud has them: this is in its network, and not among its processes.
 service() { echo "$state/pids/services/$1"; }

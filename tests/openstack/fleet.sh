@@ -10,10 +10,7 @@ program=$2
 images=$3
 # shellcheck source=../load.sh
 . "$here/../load.sh"
-export OS_CLIENT_CONFIG_FILE=$state/clouds.yaml OS_CLOUD=test XDG_STATE_HOME=$work/state XDG_RUNTIME_DIR=$work/run
-mkdir "$work/run"
-fleet=${name//./-}
-limit=1200  # seconds, for what takes one or two minutes on an idle machine
+own_fleet
 
 end_load() { [[ -z ${client-} ]] || kill "$client"; }
 clean_up "'$program' down '$fleet'"

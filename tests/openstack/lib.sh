@@ -21,11 +21,20 @@ only_when_asked() {
 
 work=$(mktemp -d /tmp/openstack-test.XXXXXX)
 name=test-${work##*.}
+export OS_CLIENT_CONFIG_FILE=$state/clouds.yaml OS_CLOUD=test
 begun=$SECONDS
 say() { printf '%4d s  %s\n' $((SECONDS - begun)) "$*"; }
 fail() {
   echo "FAILED: $*" >&2
   exit 1
+}
+
+# own_fleet: a name, and folders of vmfleet's, for this test alone.
+own_fleet() {
+  export XDG_STATE_HOME=$work/state XDG_RUNTIME_DIR=$work/run
+  mkdir "$work/run"
+  fleet=${name//./-}
+  limit=1200 # seconds, for what takes one or two minutes on an idle machine
 }
 
 # clean_up <command>...: run in the end, whatever happens; the last one first.

@@ -7,7 +7,7 @@
 . "$here/../program.sh"
 program=$2
 file=$3
-export OS_CLIENT_CONFIG_FILE=$state/clouds.yaml OS_CLOUD=test TMPDIR=$work
+export TMPDIR=$work
 images() { api GET image "/v2/images?tag=vmimage&vmimage_name=$name" | jq -r ".images[] | $1"; }
 remove_images() {
   local id
