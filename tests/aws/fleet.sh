@@ -80,6 +80,10 @@ says err "would stay as it is"
 shop 0 plan service --count 2 --env LEVEL=info --port 80
 says err "Modify Template "
 says err "Modify Listener8080 "
+shop 0 plan service --count 2 --env LEVEL=debug --port 443 \
+  --driver-opt certificate=arn:aws:acm:eu-central-1:123456789012:certificate/0123abcd
+says err "Modify Listener8080 "
+says out '"SslPolicy"'
 before=$(state '.instances | length')
 shop 0 up service
 is "instances that there were" "$(state '.instances | length')" "$before"

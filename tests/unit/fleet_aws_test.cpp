@@ -95,6 +95,24 @@ TEST(FleetAws, LeadsOtherProtocolsThroughANetworkLoadBalancer) {
   EXPECT_EQ("udp", at(made, "InstanceAccess/Properties/SecurityGroupIngress/1/IpProtocol"));
 }
 
+TEST(FleetAws, EndsTlsAtTheBalancer) {
+  const std::string certificate = "arn:aws:acm:eu-west-1:123456789012:certificate/0123abcd-01";
+  Record record = orders();
+  record.spec.driver_options["certificate"] = certificate;
+  auto made = make_template(record);
+  EXPECT_EQ("HTTPS", at(made, "Listener8080/Properties/Protocol"));
+  EXPECT_EQ(certificate, at(made, "Listener8080/Properties/Certificates/0/CertificateArn"));
+  EXPECT_EQ("HTTP", at(made, "Targets8080/Properties/Protocol"));
+  record.launch.ports = {{53, vmimage::recipe::Protocol::Udp}, {9000}};
+  record.launch.health = vmimage::recipe::parse_health("tcp://:9000");
+  made = make_template(record);
+  EXPECT_EQ("TLS", at(made, "Listener9000/Properties/Protocol"));
+  EXPECT_EQ("TCP", at(made, "Targets9000/Properties/Protocol"));
+  EXPECT_FALSE(at(made, "Listener53/Properties").contains("Certificates"));
+  record.launch.ports = {{53}, {53, vmimage::recipe::Protocol::Udp}};
+  EXPECT_TRUE(contains(refusal([&] { check_record(record); }), "no TLS of both"));
+}
+
 TEST(FleetAws, RollsByTheStrategy) {
   Record record = orders();
   record.spec.count = 4;
@@ -205,6 +223,7 @@ TEST(FleetAws, ReadsItsOptions) {
   EXPECT_TRUE(contains(refused("scheme", "public"), "internet-facing"));
   EXPECT_TRUE(contains(refused("instance_type", "large"), "t3.micro"));
   EXPECT_TRUE(contains(refused("secrets", "db-password"), "arn:aws:secretsmanager"));
+  EXPECT_TRUE(contains(refused("certificate", "shop.pem"), "arn:aws:acm"));
 }
 
 TEST(FleetAws, TakesTheSmallestInstanceTypeThatIsLargeEnough) {

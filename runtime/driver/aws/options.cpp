@@ -38,8 +38,8 @@ Value one_of(const std::string& key, const std::string& word, const std::map<std
 }  // namespace
 
 Options read_options(const std::map<std::string, std::string>& options) {
-  static const std::vector<std::string> known{"balancer", "instance_type", "profile", "region",
-                                              "scheme",   "secrets",       "subnets"};
+  static const std::vector<std::string> known{"balancer", "certificate", "instance_type", "profile",
+                                              "region",   "scheme",      "secrets",       "subnets"};
   Options read;
   for (const auto& [key, value] : options) {
     if (key == "profile")
@@ -56,6 +56,12 @@ Options read_options(const std::map<std::string, std::string>& options) {
     else if (key == "balancer")
       read.balancer = one_of<Balancer>(
           key, value, {{"application", Balancer::Application}, {"network", Balancer::Network}});
+    else if (key == "certificate")
+      read.certificate = matching(key, value,
+                                  "arn:aws[a-z-]*:(acm:[a-z0-9-]+:[0-9]{12}:certificate/[0-9a-f-]+|"
+                                  "iam::[0-9]{12}:server-certificate/[A-Za-z0-9/_+=.@-]+)",
+                                  "'arn:aws:acm:REGION:ACCOUNT:certificate/ID'")
+                             .front();
     else if (key == "secrets")
       read.readable =
           matching(key, value,

@@ -18,6 +18,7 @@ struct Options {
   std::vector<std::string> subnets;   ///< empty: the default VPC's
   Scheme scheme = Scheme::Internal;   ///< who can reach the fleet's address
   std::optional<Balancer> balancer;   ///< nothing: by the image's protocol
+  std::string certificate;            ///< ARN; the balancer speaks TLS with it. Empty: no TLS
   std::vector<std::string> readable;  ///< ARNs of the secrets that instances may read
 };
 

@@ -133,7 +133,10 @@ fleet::Status to_status(const Look& look) {
   status.desired = record.spec.autoscale && group && !record.stopped ? group->desired : record.spec.count;
   if (const auto address = look.stack.outputs.find(kAddress); address != look.stack.outputs.end()) {
     const bool http = record.launch.health.type == vmimage::recipe::HealthType::Http;
-    status.endpoint = fmt::format("{}{}:{}", http ? "http://" : "", address->second, record.front_port());
+    const std::string scheme =
+        read_options(record.spec.driver_options).certificate.empty() ? "http" : "https";
+    status.endpoint =
+        fmt::format("{}{}:{}", http ? scheme + "://" : "", address->second, record.front_port());
     for (const auto& port : record.launch.ports)
       status.ports[std::to_string(port.number)] = fmt::format(
           "{}:{}", address->second, port.number == record.port() ? record.front_port() : port.number);

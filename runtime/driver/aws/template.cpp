@@ -19,6 +19,8 @@ namespace {
 
 constexpr std::size_t kLargestUserData = 16 << 10;  // EC2
 constexpr std::size_t kLargestTemplate = 51200;     // CloudFormation, of one that comes with the request
+constexpr const char* kTlsPolicy =
+    "ELBSecurityPolicy-TLS13-1-2-2021-06";  // that AWS recommends: TLS 1.2 and 1.3
 
 json reference(const std::string& resource) {
   return {{"Ref", resource}};
@@ -119,14 +121,20 @@ json targets(const Record& record, std::uint16_t port, const std::string& protoc
   return resource("AWS::ElasticLoadBalancingV2::TargetGroup", properties);
 }
 
-json listener(std::uint16_t port, std::uint16_t front, const std::string& protocol) {
-  return resource(
-      "AWS::ElasticLoadBalancingV2::Listener",
-      {{"LoadBalancerArn", reference("Balancer")},
-       {"Protocol", protocol},
-       {"Port", front},
-       {"DefaultActions",
-        json::array({{{"Type", "forward"}, {"TargetGroupArn", reference(targets_name(port))}}})}});
+/// `protocol`: that of its targets. With a certificate TLS ends at the balancer.
+json listener(std::uint16_t port, std::uint16_t front, const std::string& protocol,
+              const std::string& certificate) {
+  json properties{{"LoadBalancerArn", reference("Balancer")},
+                  {"Protocol", protocol},
+                  {"Port", front},
+                  {"DefaultActions",
+                   json::array({{{"Type", "forward"}, {"TargetGroupArn", reference(targets_name(port))}}})}};
+  if (!certificate.empty() && protocol != "UDP") {
+    properties["Protocol"] = protocol == "HTTP" ? "HTTPS" : "TLS";
+    properties["Certificates"] = json::array({{{"CertificateArn", certificate}}});
+    properties["SslPolicy"] = kTlsPolicy;
+  }
+  return resource("AWS::ElasticLoadBalancingV2::Listener", properties);
 }
 
 json launch_template(const Record& record, const Options& options) {
@@ -300,7 +308,8 @@ json make_template(const Record& record) {
   for (const auto& [port, transport] : protocols(record)) {
     const std::string protocol = application ? "HTTP" : transport;
     resources[targets_name(port)] = targets(record, port, protocol);
-    resources[fmt::format("Listener{}", port)] = listener(port, outside(record, port), protocol);
+    resources[fmt::format("Listener{}", port)] =
+        listener(port, outside(record, port), protocol, options.certificate);
   }
   if (!options.readable.empty())
     add_role(resources, options.readable);
@@ -347,6 +356,14 @@ void check_record(const Record& record) {
   if (launch.health.type == recipe::HealthType::None && !tcp)
     throw support::invalid("a load balancer can ask only by TCP or HTTP whether an instance is healthy",
                            "give the image a TCP port and a HEALTH");
+  if (!options.certificate.empty() && !tcp)
+    throw support::invalid("TLS is for TCP, and the image has no such port",
+                           "leave the option 'certificate' out");
+  if (!options.certificate.empty())
+    for (const auto& [port, protocol] : protocols(record))
+      if (protocol == "TCP_UDP")
+        throw support::invalid(fmt::format("port {} has TCP and UDP, and there is no TLS of both", port),
+                               "give them two ports, or leave the option 'certificate' out");
   const bool application = balancer_of(record) == Balancer::Application;
   if (application && std::ranges::any_of(launch.ports, [](const recipe::Port& port) {
         return port.protocol == recipe::Protocol::Udp;
