@@ -306,10 +306,20 @@ std::string Cloud::console(const std::string& server) {
 
 std::vector<fleet::Event> Cloud::events(const std::string& name, const Stack& stack,
                                         const std::function<std::string(const std::string&)>& name_of) {
-  const json body =
-      get(heat_, fmt::format("/stacks/{}/{}/events?nested_depth=2&sort_dir=asc", name, stack.id),
-          "the stack's events");
-  return read_events(body.value("events", json::array()), name, name_of);
+  const std::string place = fmt::format("/stacks/{}/{}", name, stack.id);
+  const auto of = [&](const std::string& one) {
+    return get(heat_, one + "/events?sort_dir=asc", "the stack's events").value("events", json::array());
+  };
+  json events = of(place);
+  // A group is a stack of its own. 'nested_depth' leaves out those that are empty now, and with them all that
+  // was.
+  const json body = get(heat_, place + "/resources", "the stack's parts");
+  for (const auto& resource : part(body, "resources"))
+    for (const auto& link : part(resource, "links"))
+      if (const std::string href = text_of(link, "href"); text_of(link, "rel") == "nested")
+        for (const auto& event : of(href.substr(std::min(href.find("/stacks/"), href.size()))))
+          events.push_back(event);
+  return read_events(events, name, name_of);
 }
 
 std::string Cloud::flavor(const std::string& name, const Need& need) {
