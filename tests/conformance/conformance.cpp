@@ -220,6 +220,7 @@ TEST_P(Driver, AutoscalesBetweenItsBounds) {
   EXPECT_EQ(autoscale, fleet->spec()->autoscale);
   fleet->autoscale({});
   EXPECT_FALSE(fleet->spec()->autoscale);
+  settle();  // that is a change, too, and the next one may be refused until it is done
 }
 
 TEST_P(Driver, TellsItsStatusToPrograms) {
