@@ -35,6 +35,16 @@ const json& part(const json& object, const char* key) {
   return found == object.end() ? none : *found;
 }
 
+/// Where a link of this kind leads to, from "/stacks/" on; empty: there is none.
+std::string linked(const json& one, const std::string& kind) {
+  for (const auto& link : part(one, "links"))
+    if (text_of(link, "rel") == kind) {
+      const std::string href = text_of(link, "href");
+      return href.substr(std::min(href.find("/stacks/"), href.size()));
+    }
+  return {};
+}
+
 std::vector<std::string> strings_of(const json& list) {
   std::vector<std::string> all;
   if (list.is_array())
@@ -122,11 +132,8 @@ std::vector<fleet::Event> read_events(const json& events, const std::string& sta
     const std::string id = text_of(one, "physical_resource_id");
     const std::string status = text_of(one, "resource_status");
     const std::string reason = text_of(one, "resource_status_reason");
-    std::string of;
-    for (const auto& link : part(one, "links"))
-      if (text_of(link, "rel") == "stack")
-        of = text_of(link, "href");
-    // …/stacks/<name>/<id>: those of a group are nested stacks.
+    // /stacks/<name>/<id>: those of a group are nested stacks.
+    const std::string of = linked(one, "stack");
     const bool in_group = of.find("/" + stack + "-group_") != std::string::npos;
     const bool is_server = in_group && is_identifier(id) && name.find("group_") == std::string::npos;
     if (in_group && !is_server)
@@ -268,15 +275,10 @@ void Cloud::mark_unhealthy(const std::string& name, const Stack& stack, const st
   const json all = get(heat_, fmt::format("/stacks/{}/{}/resources?nested_depth=1", name, stack.id),
                        "the stack's resources");
   for (const auto& one : part(all, "resources")) {
-    if (text_of(one, "physical_resource_id") != server)
-      continue;
-    for (const auto& link : part(one, "links")) {
-      const std::string href = text_of(link, "href");
-      const auto at = href.find("/stacks/");
-      if (text_of(link, "rel") == "stack" && at != std::string::npos)
-        order(heat_, "PATCH", href.substr(at) + "/resources/" + text_of(one, "resource_name"),
-              {{"mark_unhealthy", true}, {"resource_status_reason", reason}}, "mark a server as unhealthy");
-    }
+    const std::string of = linked(one, "stack");
+    if (text_of(one, "physical_resource_id") == server && !of.empty())
+      order(heat_, "PATCH", of + "/resources/" + text_of(one, "resource_name"),
+            {{"mark_unhealthy", true}, {"resource_status_reason", reason}}, "mark a server as unhealthy");
   }
 }
 
@@ -315,10 +317,9 @@ std::vector<fleet::Event> Cloud::events(const std::string& name, const Stack& st
   // was.
   const json body = get(heat_, place + "/resources", "the stack's parts");
   for (const auto& resource : part(body, "resources"))
-    for (const auto& link : part(resource, "links"))
-      if (const std::string href = text_of(link, "href"); text_of(link, "rel") == "nested")
-        for (const auto& event : of(href.substr(std::min(href.find("/stacks/"), href.size()))))
-          events.push_back(event);
+    if (const std::string group = linked(resource, "nested"); !group.empty())
+      for (const auto& event : of(group))
+        events.push_back(event);
   return read_events(events, name, name_of);
 }
 
