@@ -23,9 +23,19 @@ mirror() {
     awk '$2 !~ /-/ { print $1; exit }'
 }
 
-# make_root <package,...>: unpacked, not configured; programs run as they are.
+# check_root: it is there, and programs can be run in it.
+check_root() {
+  [ -e "$root/complete" ] || skip "there is no $root"
+  (inside true) || skip "programs cannot be run in $root"
+}
+
+# make_root <package,...>: unless it is there. Unpacked, not configured; programs run as they are.
 make_root() {
-  [ ! -e "$root/complete" ] || return 0
+  [ -e "$root/complete" ] || unpack "$1"
+  check_root
+}
+
+unpack() {
   command -v mmdebstrap >/dev/null || skip "mmdebstrap is not installed"
   uri=$(mirror)
   [ -n "$uri" ] || skip "apt names no Debian mirror"
@@ -39,6 +49,5 @@ make_root() {
   for device in null urandom; do
     cp -a "/dev/$device" "$root/dev/" 2>/dev/null || touch "$root/dev/$device"
   done
-  (inside true) || skip "programs cannot be run in $root"
   touch "$root/complete"
 }

@@ -1,11 +1,8 @@
 #include "command/registry.hpp"
 
 #include "support/error.hpp"
-#include "support/file.hpp"
 
 namespace vmimage::command {
-
-namespace fs = std::filesystem;
 
 void add_registry_options(CLI::App& command, RegistryOptions& options) {
   command.add_option("--to,--from", options.kind, "The registry: " + publish::kind_names())

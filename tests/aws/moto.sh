@@ -18,7 +18,7 @@ cp "$here/moto-server.py" "$root/tmp/"
 (inside python3 /tmp/moto-server.py -H 127.0.0.1 -p 0) >"$work/moto.log" 2>&1 &
 double=$!
 until port=$(sed -n 's/.*Running on http:.*:\([0-9]*\).*/\1/p' "$work/moto.log") && [[ -n $port ]]; do
-  kill -0 $double 2>/dev/null || skip "moto does not start: $(tail -1 "$work/moto.log")"
+  kill -0 $double 2>/dev/null || fail "moto does not start: $(tail -1 "$work/moto.log")"
   sleep 0.1
 done
 AWS_ENDPOINT_URL=http://127.0.0.1:$port

@@ -21,7 +21,7 @@ case $action in
     inside cmake --version
     ;;
   run)
-    [ -e "$root/complete" ] || skip "there is no $root"
+    check_root
     inside cmake "$@"
     ;;
 esac

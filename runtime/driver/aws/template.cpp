@@ -356,14 +356,15 @@ void check_record(const Record& record) {
   if (launch.health.type == recipe::HealthType::None && !tcp)
     throw support::invalid("a load balancer can ask only by TCP or HTTP whether an instance is healthy",
                            "give the image a TCP port and a HEALTH");
-  if (!options.certificate.empty() && !tcp)
-    throw support::invalid("TLS is for TCP, and the image has no such port",
-                           "leave the option 'certificate' out");
-  if (!options.certificate.empty())
+  if (!options.certificate.empty()) {
+    if (!tcp)
+      throw support::invalid("TLS is for TCP, and the image has no such port",
+                             "leave the option 'certificate' out");
     for (const auto& [port, protocol] : protocols(record))
       if (protocol == "TCP_UDP")
         throw support::invalid(fmt::format("port {} has TCP and UDP, and there is no TLS of both", port),
                                "give them two ports, or leave the option 'certificate' out");
+  }
   const bool application = balancer_of(record) == Balancer::Application;
   if (application && std::ranges::any_of(launch.ports, [](const recipe::Port& port) {
         return port.protocol == recipe::Protocol::Udp;
